@@ -1,0 +1,1 @@
+"""mem9 over aiohttp: requests out, outcomes and memories in."""

@@ -1,0 +1,1 @@
+"""A mem9-compatible server on SQLite, for trying things out and for tests."""

@@ -1,0 +1,1 @@
+"""What the plugin talks about: frozen values, no I/O."""

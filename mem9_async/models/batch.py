@@ -1,0 +1,29 @@
+"""A frozen group of consecutive jobs of one lane: what is sent, and sent again, unchanged."""
+
+from pydantic import BaseModel, ConfigDict
+
+from mem9_async.models.job import Payload
+from mem9_async.models.outcome import Confirmation
+from mem9_async.models.space import Lane
+
+
+class Batch(BaseModel):
+    """What one request carries. Several turns, or exactly one pinned memory.
+
+    `attempt` starts at 1. The request built from a batch depends on nothing but its lane,
+    payloads and confirmation, so every attempt sends the same bytes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    batch_id: str
+    lane: Lane
+    job_ids: tuple[str, ...]
+    payloads: tuple[Payload, ...]
+    attempt: int = 1
+    confirmation: Confirmation = Confirmation.ACCEPTED
+
+    @property
+    def pinned(self) -> bool:
+        """True when sending it twice would store it twice."""
+        return self.payloads[0].kind == "pinned"

@@ -1,0 +1,187 @@
+"""One accepted memory_store call, from the parameters to the receipt."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from mem9_async.models.outcome import Outcome, Trouble
+from mem9_async.models.space import Lane, Space
+
+
+class JobState(StrEnum):
+    """Where a job is on its way. A delivered job has no row: it is counted and gone."""
+
+    AVAILABLE = "available"  #: waits for its batch
+    IN_FLIGHT = "in_flight"  #: its batch is being sent
+    RETRYABLE = "retryable"  #: its batch failed in a way that may pass; waits for its time
+    PARKED = "parked"  #: its space waits for an outside condition; costs no attempt
+    DEAD = "dead"  #: refused for good; kept, shown, can be sent again
+    CANCELLED = "cancelled"  #: taken back by a person
+
+
+class Message(BaseModel):
+    """One message of a conversation, as mem9 reads it. Facts come only from role `user`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    role: str
+    content: str
+
+
+class Turn(BaseModel):
+    """Messages from which mem9 extracts facts. Consecutive turns of a lane share a request."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["turn"] = "turn"
+    messages: tuple[Message, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """UTF-8 bytes of all contents."""
+        return sum(len(message.content.encode()) for message in self.messages)
+
+    @property
+    def text(self) -> str:
+        """The contents, one per line: what a search over pending writes matches."""
+        return "\n".join(message.content for message in self.messages)
+
+
+class Pinned(BaseModel):
+    """A memory stored verbatim, without extraction. Sent alone: mem9 takes one per request."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["pinned"] = "pinned"
+    content: str
+    tags: tuple[str, ...] = ()
+    metadata: JsonValue = None
+
+    @property
+    def size_bytes(self) -> int:
+        """UTF-8 bytes of the content."""
+        return len(self.content.encode())
+
+    @property
+    def text(self) -> str:
+        """The content: what a search over pending writes matches."""
+        return self.content
+
+
+Payload = Annotated[Turn | Pinned, Field(discriminator="kind")]
+
+
+class NewJob(BaseModel):
+    """A job before it is accepted: where it goes and what it says.
+
+    `wait` asks for the outcome of its first attempt instead of the receipt alone,
+    and closes the lane's batch at once.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lane: Lane
+    payload: Payload
+    wait: bool = False
+
+
+class QueueDepth(BaseModel):
+    """How much waits, seen from one space. Ages in seconds; None when nothing waits."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    depth: int
+    lane_depth: int
+    oldest_age_s: float | None = None
+
+
+class Receipt(BaseModel):
+    """What is promised once the job is committed.
+
+    `durability` says what the promise outlives: `process` (a killed process), `power`
+    (a power cut too) or `none` (memory only; `durability_reason` says why).
+    `trouble` is what went wrong with earlier jobs of this space and still holds.
+    `outcome` is set only for a job that was asked to wait and whose first attempt has ended.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    job_id: str
+    deduplicated: bool
+    queue: QueueDepth
+    durability: Literal["process", "power", "none"] = "process"
+    durability_reason: str | None = None
+    trouble: Trouble | None = None
+    notice: str | None = None
+    outcome: Outcome | None = None
+    waited_out: bool = False
+
+
+class JobReport(BaseModel):
+    """One job as memory_queue shows it. Times in seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    job_id: str
+    state: JobState | Literal["delivered", "unknown"]
+    age_s: float | None = None
+    attempts: int = 0
+    next_attempt_in_s: float | None = None
+    error_type: str | None = None
+    error: str | None = None
+
+
+class PendingWrite(BaseModel):
+    """A job of the searched scope that mem9 may not show yet."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    job_id: str
+    content: str
+    state: JobState | Literal["delivered"]
+    age_s: float
+
+
+class LaneReport(BaseModel):
+    """One lane's backlog, named by its fingerprint (keyed hash, 8 hex)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lane: str
+    session_id: str | None
+    depth: int
+    oldest_age_s: float | None
+
+
+class QueueReport(BaseModel):
+    """The write queue as one space may see it: its own jobs only."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    health: Literal["starting", "ok", "degraded", "failed"]
+    health_reason: str | None = None
+    durability: Literal["process", "power", "none"]
+    durability_reason: str | None = None
+    counts: dict[JobState, int]
+    delivered: int
+    redelivered: int
+    depth: int
+    oldest_age_s: float | None
+    parked_reason: str | None = None
+    parked_for_s: float | None = None
+    lanes: tuple[LaneReport, ...] = ()
+    last_errors: tuple[JobReport, ...] = ()
+    trouble: Trouble | None = None
+    job: JobReport | None = None
+    affected: int | None = None
+
+
+class QueueCommand(BaseModel):
+    """What memory_queue asks, always for one space: the one whose key asks."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    space: Space
+    action: Literal["status", "flush", "retry_dead"] = "status"
+    job_id: str | None = None

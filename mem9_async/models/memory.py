@@ -1,0 +1,128 @@
+"""Memories and the questions asked about them."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from mem9_async.models.job import PendingWrite
+from mem9_async.models.space import Space
+
+
+class Memory(BaseModel):
+    """One memory as mem9 shows it. `confidence` 0-100; `score` has no common scale."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str | None = None
+    content: str
+    memory_type: str | None = None
+    tags: tuple[str, ...] = ()
+    confidence: int | float | None = None
+    score: float | None = None
+    relative_age: str | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+    state: str | None = None
+    version: int | None = None
+    agent_id: str | None = None
+    session_id: str | None = None
+    source: str | None = None
+    metadata: JsonValue = None
+
+
+class SearchQuery(BaseModel):
+    """One recall. `limit` is what the caller wants back; the client asks mem9 for three times it.
+
+    `agent_id` filters (None: every agent); `caller_agent_id` goes into the header only.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    space: Space
+    caller_agent_id: str
+    query: str
+    limit: int = 10
+    session_id: str | None = None
+    scan_all: bool = False
+    memory_type: str | None = None
+    tags: tuple[str, ...] = ()
+    agent_id: str | None = None
+
+
+class SearchResult(BaseModel):
+    """The best memories, best first: by confidence, then score, missing last.
+
+    `available` counts what mem9 returned before the cut. `attempts` counts recalls made
+    (each one is metered); `effective_query` is the one whose result this is.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    effective_query: str
+    memories: tuple[Memory, ...]
+    available: int
+    notice: str | None = None
+    attempts: int = 1
+    elapsed_s: float = 0.0
+    pending: tuple[PendingWrite, ...] = ()
+
+
+class ListQuery(BaseModel):
+    """One page of a space's memories, newest first. Free of charge."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    space: Space
+    caller_agent_id: str
+    limit: int = 20
+    offset: int = 0
+    session_id: str | None = None
+    memory_type: str | None = None
+    tags: tuple[str, ...] = ()
+    agent_id: str | None = None
+    state: str | None = None
+
+
+class MemoryPage(BaseModel):
+    """One page; `total` counts the whole list."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    memories: tuple[Memory, ...]
+    total: int
+    limit: int
+    offset: int
+    notice: str | None = None
+
+
+class MemoryChange(BaseModel):
+    """New values for one memory; None keeps what is there.
+
+    `version` is checked before writing: mem9 itself only logs a mismatch.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    content: str | None = None
+    tags: tuple[str, ...] | None = None
+    metadata: JsonValue = None
+    clear_metadata: bool = False
+    version: int | None = None
+
+
+class KeyState(StrEnum):
+    """What mem9's status route says of a key."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    UNKNOWN = "unknown"  #: mem9 does not know this key
+    UNDECIDED = "undecided"  #: the route failed or is not there: no evidence either way
+
+
+class Deletion(BaseModel):
+    """What a delete came to. mem9 does not say which unknown ids a list held."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    requested: int
+    deleted: int

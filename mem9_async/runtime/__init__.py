@@ -1,0 +1,1 @@
+"""Builds and owns the parts that outlive a call."""

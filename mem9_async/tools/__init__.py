@@ -1,0 +1,1 @@
+"""Dify's tools: one thin file each over shared parsing and answers."""
