@@ -34,6 +34,7 @@ class ErrorType(StrEnum):
     PAYLOAD_MISMATCH = "payload_mismatch"  #: a stored row failed its integrity check
     DEADLINE_EXCEEDED = "deadline_exceeded"  #: not delivered within delivery_deadline
     WORKER_CRASH = "worker_crash"  #: in flight at three process deaths
+    BUG = "bug"  #: our own code failed while sending
     KEY_MISSING = "key_missing"  #: the key was not kept; waits for a call that brings it
 
 

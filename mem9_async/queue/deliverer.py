@@ -1,0 +1,289 @@
+"""Runs what lanes decides: freeze, send, settle; one event per step of a batch.
+
+Nothing here decides about outcomes (policy), order (lanes) or bytes (the sink). Every change
+is in the journal before anything else acts on it.
+"""
+
+import asyncio
+from contextlib import suppress
+from typing import Protocol
+
+import anyio
+import structlog
+
+from mem9_async.models.memory import KeyState
+from mem9_async.models.outcome import Confirmation, ErrorType, Outcome
+from mem9_async.queue import failpoints
+from mem9_async.queue.clock import Clock
+from mem9_async.queue.endpoints import CircuitState, Endpoints
+from mem9_async.queue.journal import Journal
+from mem9_async.queue.lanes import Lanes, Limits, Ready
+from mem9_async.queue.parking import Parking
+from mem9_async.queue.policy import Decision, Health, Move, Policy, Situation
+from mem9_async.queue.records import Frozen, FrozenRef
+from mem9_async.queue.sink import Sink
+
+log = structlog.get_logger()
+
+
+class Observer(Protocol):
+    """Who wants to know how batches end. Called after the journal has committed it."""
+
+    def settled(self, frozen: Frozen, outcome: Outcome, decision: Decision) -> None:
+        """One attempt of *frozen* ended in *outcome*, and *decision* was carried out."""
+
+
+class Deliverer:
+    """The delivery loop of one journal."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        lanes: Lanes,
+        endpoints: Endpoints,
+        policy: Policy,
+        parking: Parking,
+        sink: Sink,
+        limits: Limits,
+        clock: Clock,
+        observer: Observer,
+    ) -> None:
+        self._journal = journal
+        self._lanes = lanes
+        self._endpoints = endpoints
+        self._policy = policy
+        self._parking = parking
+        self._sink = sink
+        self._limits = limits
+        self._clock = clock
+        self._observer = observer
+        self._woken = asyncio.Event()
+        self._sleeps_until = float("-inf")
+
+    def wake(self, at: float | None = None) -> None:
+        """Look again for something to send: now, or no later than *at* (epoch seconds).
+
+        Costs nothing when the loop would wake up before *at* anyway.
+        """
+        if at is None or at < self._sleeps_until:
+            self._woken.set()
+
+    async def run(self) -> None:
+        """Deliver until cancelled. Cancelled: what is in flight stays so until recover()."""
+        async with anyio.create_task_group() as attempts:
+            while True:
+                now = self._clock.now()
+                self._woken.clear()
+                while (ready := self._lanes.next(now)) is not None:
+                    frozen = self._take(ready, now)
+                    if frozen is not None:
+                        attempts.start_soon(self._attempt, ready, frozen)
+                await self._sleep(self._lanes.wakeup_at(now), now)
+
+    async def _sleep(self, until: float | None, now: float) -> None:
+        self._sleeps_until = float("inf") if until is None else until
+        if until is None:
+            await self._woken.wait()
+            return
+        handle = asyncio.get_running_loop().call_later(max(0.0, until - now), self._woken.set)
+        try:
+            await self._woken.wait()
+        finally:
+            handle.cancel()
+
+    def _take(self, ready: Ready, now: float) -> Frozen | None:
+        if ready.frozen is None:
+            frozen = self._journal.freeze(
+                ready.lane_id,
+                max_jobs=self._limits.batch_max_jobs,
+                max_bytes=self._limits.batch_max_bytes,
+                now=now,
+            )
+        else:
+            frozen = self._journal.restart(ready.frozen.row, now)
+        if frozen is None:
+            self._endpoints.cancelled(ready.endpoint, now)
+            self._lanes.vanished(ready, now)
+            return None
+        if ready.frozen is None:
+            self._lanes.frozen(
+                ready.lane_id,
+                jobs=len(frozen.batch.job_ids),
+                size=frozen.size,
+                oldest_at=frozen.oldest_at,
+                next_at=frozen.next_at,
+            )
+            log.debug("batch.frozen", job_ids=frozen.batch.job_ids, **_names(frozen))
+        log.debug("attempt.started", attempt=frozen.batch.attempt, **_names(frozen))
+        return frozen
+
+    async def _attempt(self, ready: Ready, frozen: Frozen) -> None:
+        failpoints.hit("send.before")
+        outcome = await self._send(frozen)
+        failpoints.hit("send.after")
+        key_state = await self._key_state(frozen, outcome)
+        self._settle(ready, frozen, outcome, key_state)
+        self._woken.set()
+
+    async def _send(self, frozen: Frozen) -> Outcome:
+        try:
+            # mem9 has no idempotency for pinned memories: look before storing one a second time.
+            doubtful = frozen.batch.pinned and frozen.maybe_sent
+            if doubtful and await self._sink.holds_pinned(frozen.batch):
+                return Outcome(confirmation=Confirmation.INGESTED)
+            return await self._sink.send(frozen.batch)
+        except Exception as exc:
+            # The top of the delivery loop: whatever our own code does wrong must not end it.
+            log.error("worker.crashed", stage="sending", error_type="bug", reason=repr(exc)[:200])
+            return Outcome(
+                error_type=ErrorType.BUG, error="sending failed inside the plugin", maybe_sent=True
+            )
+
+    async def _key_state(self, frozen: Frozen, outcome: Outcome) -> KeyState | None:
+        doubtful = outcome.error_type is ErrorType.AUTH and outcome.http_status in (400, 404)
+        if not doubtful or self._parking.is_parked_beyond(frozen.space_id, self._clock.now()):
+            return None
+        with suppress(Exception):
+            return await self._sink.key_state(frozen.batch.lane.space)
+        return KeyState.UNDECIDED
+
+    def _settle(
+        self, ready: Ready, frozen: Frozen, outcome: Outcome, key_state: KeyState | None
+    ) -> None:
+        now = self._clock.now()
+        jobs = len(frozen.batch.job_ids)
+        decision = self._policy.decide(
+            outcome,
+            Situation(
+                jobs=jobs,
+                attempt=frozen.batch.attempt,
+                from_split=frozen.from_split,
+                served_others=(
+                    self._endpoints.last_success_at(ready.endpoint) >= frozen.first_attempt_at
+                ),
+                age_s=now - frozen.first_attempt_at,
+                park_step=self._parking.next_step(frozen.space_id),
+                key_state=key_state,
+            ),
+        )
+        self._carry_out(frozen, outcome, decision, now)
+        self._tell_endpoint(ready, frozen, decision, now)
+        if outcome.ok:
+            self._parking.resume(frozen.space_id, now)
+        self._observer.settled(frozen, outcome, decision)
+
+    def _carry_out(self, frozen: Frozen, outcome: Outcome, decision: Decision, now: float) -> None:
+        jobs = len(frozen.batch.job_ids)
+        lane_id, row, due_at = frozen.lane_id, frozen.row, now + decision.after_s
+        if decision.move is not Move.DELIVER:
+            self._log_failure(frozen, outcome, decision)
+        match decision.move:
+            case Move.DELIVER:
+                redelivered = frozen.maybe_sent
+                self._journal.delivered(row, jobs=jobs, redelivered=redelivered)
+                self._lanes.settled(lane_id, now, size=frozen.size, gone=jobs)
+                self._log_success(frozen, outcome, redelivered=redelivered)
+            case Move.BURY:
+                self._journal.bury(row, outcome, now=now)
+                self._lanes.settled(lane_id, now, size=frozen.size, gone=jobs)
+                log.error(
+                    "job.dead_lettered",
+                    job_ids=frozen.batch.job_ids,
+                    error_type=outcome.error_type,
+                    http_status=outcome.http_status,
+                    reason=outcome.error_code or outcome.error,
+                    **_names(frozen),
+                )
+            case Move.SPLIT:
+                refs = self._journal.split(row, due_at=due_at)
+                self._lanes.again(lane_id, refs, now)
+                log.warning("batch.split", error_type=outcome.error_type, **_names(frozen))
+            case Move.RETRY | Move.PAUSE | Move.PARK:
+                if decision.move is Move.PARK:
+                    self._parking.park(frozen.space_id, outcome, decision, now)
+                    due_at = now
+                elif decision.move is Move.PAUSE:
+                    self._lanes.pause(frozen.space_id, due_at)
+                self._journal.retry(
+                    row, outcome, due_at=due_at, costs_attempt=decision.costs_attempt
+                )
+                ref = FrozenRef(row, jobs, frozen.size, frozen.oldest_at, due_at)
+                self._lanes.again(lane_id, (ref,), now)
+                log.debug(
+                    "retry.scheduled",
+                    retry_in_s=round(decision.after_s, 3),
+                    error_type=outcome.error_type,
+                    **_names(frozen),
+                )
+
+    def _tell_endpoint(self, ready: Ready, frozen: Frozen, decision: Decision, now: float) -> None:
+        url, space_id, retry = ready.endpoint, frozen.space_id, ready.frozen is not None
+        closed = opened = False
+        match decision.health:
+            case Health.SERVED:
+                closed = self._endpoints.succeeded(url, space_id, now, retry=retry)
+            case Health.ALIVE:
+                closed = self._endpoints.answered(url, now)
+            case Health.SLOWED:
+                closed = self._endpoints.slowed(url, now)
+            case Health.FAILED | Health.UNREACHABLE:
+                opened = self._endpoints.failed(
+                    url, space_id, now, unreachable=decision.health is Health.UNREACHABLE
+                )
+        if closed:
+            log.info("circuit.closed", space=self._parking.fingerprint(space_id))
+        if opened:
+            log.warning(
+                "circuit.opened",
+                reason=decision.reason,
+                retry_in_s=round(self._endpoints.reopens_in_s(url, now) or 0.0, 3),
+                space=self._parking.fingerprint(space_id),
+            )
+
+    def _log_success(self, frozen: Frozen, outcome: Outcome, *, redelivered: bool) -> None:
+        queue_age_s = round(self._clock.now() - frozen.oldest_at, 3)
+        log.debug(
+            "attempt.succeeded",
+            attempt=frozen.batch.attempt,
+            http_status=outcome.http_status,
+            duration_s=round(outcome.duration_s, 4),
+            **_names(frozen),
+        )
+        log.debug(
+            "job.delivered",
+            job_ids=frozen.batch.job_ids,
+            outcome=outcome.confirmation,
+            queue_age_s=queue_age_s,
+            redelivered=redelivered,
+            **_names(frozen),
+        )
+
+    def _log_failure(self, frozen: Frozen, outcome: Outcome, decision: Decision) -> None:
+        log.warning(
+            "attempt.failed",
+            attempt=frozen.batch.attempt,
+            stage="sending",
+            error_type=outcome.error_type,
+            error_code=outcome.error_code,
+            http_status=outcome.http_status,
+            outcome=decision.move,
+            retryable=decision.move is not Move.BURY,
+            retry_in_s=round(decision.after_s, 3),
+            duration_s=round(outcome.duration_s, 4),
+            **_names(frozen),
+        )
+
+    def circuit_open(self, url: str) -> bool:
+        """Whether *url* is not being asked at the moment."""
+        return self._endpoints.state(url) is not CircuitState.CLOSED
+
+
+def _names(frozen: Frozen) -> dict[str, object]:
+    return {
+        "batch_id": frozen.batch.batch_id,
+        "lane": frozen.lane_name,
+        "space": frozen.space_name,
+        "jobs": len(frozen.batch.job_ids),
+        "bytes": frozen.size,
+    }

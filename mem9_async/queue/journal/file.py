@@ -1,0 +1,157 @@
+"""One SQLite file: opening it safely, its transactions, its errors, its counters.
+
+One connection, used by one thread only: that makes SQLite's WAL-reset bug (3.7.0 to
+3.51.2, two connections) impossible here.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mem9_async.queue import failpoints
+from mem9_async.queue.ids import uuid7
+from mem9_async.queue.journal import schema
+
+
+class JournalError(Exception):
+    """The journal could not do what it was asked; nothing was changed."""
+
+
+class JournalFull(JournalError):
+    """The disk (or the page limit) has no room."""
+
+
+class JournalCorrupt(JournalError):
+    """The file is not a journal, or is damaged."""
+
+
+class JournalForeignKey(JournalError):
+    """The journal was sealed with another key; it is left untouched."""
+
+
+class JournalNewer(JournalError):
+    """The file was written by a newer version of the plugin and is left untouched."""
+
+
+class JournalFile:
+    """An open journal file. Every method belongs to the thread that opened it."""
+
+    def __init__(self, path: Path | None, *, durability: str, key_check: bytes) -> None:
+        """Open or create the file at *path*, in memory only when None.
+
+        Raises JournalCorrupt, JournalForeignKey, JournalNewer or JournalError.
+        """
+        self.path = path
+        self.on_rollback: Callable[[], None] = lambda: None
+        with translated():
+            self.db = sqlite3.connect(path or ":memory:", isolation_level=None)
+        try:
+            with translated():
+                self._prepare("FULL" if durability == "power" else "NORMAL", key_check)
+        except BaseException:
+            self.db.close()
+            raise
+
+    def _prepare(self, synchronous: str, key_check: bytes) -> None:
+        application_id = self._pragma("application_id")
+        version = self._pragma("user_version")
+        empty = self.db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
+        if not empty and application_id != schema.APPLICATION_ID:
+            raise JournalCorrupt("the file is an SQLite database, but not a journal of mem9_async")
+        if version > schema.VERSION:
+            raise JournalNewer(f"schema {version} is newer than ours, {schema.VERSION}")
+        self.db.executescript(schema.PRAGMAS.format(synchronous=synchronous))
+        if empty:
+            with self.transaction():
+                self._run(schema.TABLES)
+                self.db.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+                self.db.execute(f"PRAGMA user_version = {schema.VERSION}")
+                self.db.execute("INSERT INTO meta VALUES ('journal_id', ?)", (uuid7().hex(),))
+                self.db.execute("INSERT INTO meta VALUES ('key_check', ?)", (key_check,))
+        for step in range(version if not empty else schema.VERSION, schema.VERSION):
+            with self.transaction():
+                self._run(schema.MIGRATIONS[step])
+                self.db.execute(f"PRAGMA user_version = {step + 1}")
+                failpoints.hit("migrate.written")
+            failpoints.hit("migrate.committed")
+        meta = dict(self.db.execute("SELECT name, value FROM meta"))
+        if "journal_id" not in meta or "key_check" not in meta:
+            raise JournalCorrupt("the journal has lost its identity")
+        if meta["key_check"] != key_check:
+            raise JournalForeignKey(
+                "sealed with another key: set MEM9_ASYNC_JOURNAL_KEY back, or restore the key file"
+            )
+        self.journal_id: str = meta["journal_id"]
+
+    def _run(self, statements: str) -> None:
+        for statement in statements.split(";"):
+            self.db.execute(statement)
+
+    def _pragma(self, name: str) -> int:
+        return int(self.db.execute(f"PRAGMA {name}").fetchone()[0])
+
+    def close(self) -> None:
+        """Close the file without draining it."""
+        self.db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit what the block writes, or nothing of it."""
+        with translated():
+            self.db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self.db.execute("COMMIT")
+            except BaseException:
+                if self.db.in_transaction:
+                    self.db.execute("ROLLBACK")
+                self.on_rollback()
+                raise
+
+    def count(self, name: str, amount: int) -> None:
+        """Add *amount* to a counter; belongs inside a transaction."""
+        if amount:
+            self.db.execute(
+                "INSERT INTO counters VALUES (?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+                (name, amount),
+            )
+
+    def counters(self) -> dict[str, int]:
+        """Every counter since the journal began."""
+        return dict(self.db.execute("SELECT name, value FROM counters"))
+
+    def live_bytes(self) -> int:
+        """Bytes in use: pages that hold something, and the write-ahead log.
+
+        Free pages do not count: SQLite keeps them, and a purge would never lower the gauge.
+        """
+        pages = self._pragma("page_count") - self._pragma("freelist_count")
+        return pages * self._pragma("page_size") + self.wal_bytes()
+
+    def wal_bytes(self) -> int:
+        """Bytes of the write-ahead log."""
+        wal = Path(f"{self.path}-wal")
+        return wal.stat().st_size if self.path and wal.exists() else 0
+
+    def checkpoint(self) -> None:
+        """Move the write-ahead log into the file and give free pages back to the disk."""
+        failpoints.hit("checkpoint.before")
+        with translated():
+            self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self.db.execute("PRAGMA incremental_vacuum(2000)").fetchall()
+        failpoints.hit("checkpoint.after")
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn SQLite's errors into ours, keeping the cause."""
+    try:
+        yield
+    except sqlite3.OperationalError as exc:
+        if exc.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            raise JournalFull("no room on the disk for the journal") from exc
+        raise JournalError(f"the journal cannot be used: {exc}") from exc
+    except sqlite3.DatabaseError as exc:
+        raise JournalCorrupt(f"the journal is damaged: {exc}") from exc

@@ -1,0 +1,345 @@
+"""The durable list of accepted jobs: append, freeze, restart, settle, park.
+
+Verbs, not tables. Each verb is one transaction; when it returns, it is committed. With
+`synchronous = NORMAL` a commit survives SIGKILL, with FULL a power cut too.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import TypeAdapter
+from pydantic_core import to_json
+
+from mem9_async.models.batch import Batch
+from mem9_async.models.job import NewJob, Payload
+from mem9_async.models.outcome import Confirmation, Outcome
+from mem9_async.queue import failpoints
+from mem9_async.queue.ids import uuid7
+from mem9_async.queue.journal.addresses import Addresses
+from mem9_async.queue.journal.file import JournalError, JournalFile
+from mem9_async.queue.journal.outcomes import open_outcome, seal_outcome
+from mem9_async.queue.records import Appended, Frozen, FrozenRef, Park
+from mem9_async.queue.sealing import Sealer
+
+IN_FLIGHT, RETRYABLE = 1, 2
+OWN_FIRST_SEQ = 1 << 40  # adopted jobs are numbered downwards from here
+DEATHS_ALONE = 2  # from then on a job is sent alone: it may be what ends the process
+payloads: TypeAdapter[Payload] = TypeAdapter(Payload)
+
+
+class Journal:
+    """One journal file. Every method belongs to the thread that opened it."""
+
+    def __init__(
+        self,
+        path: Path | None,
+        sealer: Sealer,
+        *,
+        durability: str = "process",
+        persist_keys: bool = True,
+        confirmation: Confirmation = Confirmation.ACCEPTED,
+    ) -> None:
+        """Open or create the journal at *path*, in memory only when None.
+
+        Raises a JournalError that says why it cannot be used; the file is then untouched.
+        """
+        self.file = JournalFile(path, durability=durability, key_check=sealer.check)
+        self.addresses = Addresses(self.file, sealer, persist_keys=persist_keys)
+        self._db = self.file.db
+        self._sealer = sealer
+        self._confirmation = confirmation
+        first, last = self._db.execute("SELECT min(seq), max(seq) FROM jobs").fetchone()
+        self._next_seq = max(OWN_FIRST_SEQ, (last or 0) + 1)
+        self.low_seq = min(OWN_FIRST_SEQ, first or OWN_FIRST_SEQ)
+
+    def close(self) -> None:
+        """Close the file without draining it."""
+        self.file.close()
+
+    # Accepting
+
+    def append(self, jobs: Sequence[NewJob], now: float) -> list[Appended]:
+        """Commit *jobs* together and return one receipt each, in order.
+
+        A job whose equal waits in the same lane is not added: its receipt names the other.
+        Raises JournalFull or JournalError, and then none of them was taken.
+        """
+        failpoints.hit("append.before")
+        with self.file.transaction():
+            appended = [self._append(job, now) for job in jobs]
+            self.file.count("accepted", sum(not each.deduplicated for each in appended))
+            self.file.count("deduplicated", sum(each.deduplicated for each in appended))
+            failpoints.hit("append.written")
+        failpoints.hit("append.committed")
+        return appended
+
+    def _append(self, job: NewJob, now: float) -> Appended:
+        known = self.addresses.know(job.lane)
+        data = to_json(job.payload)
+        size = job.payload.size_bytes
+        dedup = self._sealer.digest(data, 16)
+        job_id = uuid7()
+        inserted = self._db.execute(
+            "INSERT INTO jobs"
+            " (seq, job_id, lane_id, state, pinned, size, accepted_at, dedup, sealed)"
+            " VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (
+                self._next_seq,
+                job_id,
+                known.lane_id,
+                job.payload.kind == "pinned",
+                size,
+                now,
+                dedup,
+                self._sealer.seal(data, known.digest + job_id),
+            ),
+        ).rowcount
+        if inserted:
+            self._next_seq += 1
+        else:
+            job_id = self._db.execute(
+                "SELECT job_id FROM jobs WHERE lane_id = ? AND dedup = ? AND state = 0",
+                (known.lane_id, dedup),
+            ).fetchone()[0]
+        return Appended(job_id.hex(), known.lane_id, known.space_id, size, now, not inserted)
+
+    # Sending
+
+    def freeze(self, lane_id: int, *, max_jobs: int, max_bytes: int, now: float) -> Frozen | None:
+        """Make the lane's next jobs a batch, marked as being sent. None if nothing waits.
+
+        Takes jobs in order up to the limits (at least one); a pinned job, or one that was
+        in flight at two process deaths, goes alone.
+        """
+        rows = self._db.execute(
+            "SELECT seq, pinned, size, deaths, accepted_at FROM jobs"
+            " WHERE lane_id = ? AND state = 0 ORDER BY seq LIMIT ?",
+            (lane_id, max_jobs + 1),
+        ).fetchall()
+        if not rows:
+            return None
+        taken, total = 0, 0
+        for _, pinned, size, deaths, _ in rows[:max_jobs]:
+            alone = pinned or deaths >= DEATHS_ALONE
+            if taken and (alone or total + size > max_bytes):
+                break
+            taken, total = taken + 1, total + size
+            if alone:
+                break
+        next_at = rows[taken][4] if taken < len(rows) else None
+        failpoints.hit("freeze.before")
+        with self.file.transaction():
+            row = self._new_batch(lane_id, rows[0][0], IN_FLIGHT, attempts=1, now=now)
+            self._db.execute(
+                "UPDATE jobs SET state = 1, batch_row = ?"
+                " WHERE lane_id = ? AND state = 0 AND seq BETWEEN ? AND ?",
+                (row, lane_id, rows[0][0], rows[taken - 1][0]),
+            )
+        failpoints.hit("freeze.committed")
+        return self._frozen(row, next_at)
+
+    def restart(self, row: int, now: float) -> Frozen | None:
+        """Mark the frozen batch *row* as being sent again, one attempt more; None if it is gone."""
+        with self.file.transaction():
+            self._db.execute(
+                "UPDATE batches SET state = ?, attempts = attempts + 1,"
+                " first_attempt_at = iif(attempts = 0, ?, first_attempt_at) WHERE batch_row = ?",
+                (IN_FLIGHT, now, row),
+            )
+        return self._frozen(row, None)
+
+    def _frozen(self, row: int, next_at: float | None) -> Frozen | None:
+        found = self._db.execute(
+            "SELECT batch_id, lane_id, attempts, first_attempt_at, maybe_sent, from_split"
+            " FROM batches WHERE batch_row = ?",
+            (row,),
+        ).fetchone()
+        if found is None:
+            return None
+        batch_id, lane_id, attempts, first_at, maybe_sent, from_split = found
+        known = self.addresses.lane(lane_id)
+        if known.lane is None:
+            raise JournalError("the key of this lane's space is not known")
+        jobs = self._db.execute(
+            "SELECT job_id, sealed, size, accepted_at FROM jobs WHERE batch_row = ? ORDER BY seq",
+            (row,),
+        ).fetchall()
+        opened = tuple(
+            payloads.validate_json(self._sealer.unseal(sealed, known.digest + job_id))
+            for job_id, sealed, _, _ in jobs
+        )
+        batch = Batch(
+            batch_id=batch_id.hex(),
+            lane=known.lane,
+            job_ids=tuple(job[0].hex() for job in jobs),
+            payloads=opened,
+            attempt=attempts,
+            confirmation=self._confirmation,
+        )
+        return Frozen(
+            row=row,
+            lane_id=lane_id,
+            space_id=known.space_id,
+            batch=batch,
+            size=sum(job[2] for job in jobs),
+            oldest_at=jobs[0][3],
+            first_attempt_at=first_at,
+            maybe_sent=bool(maybe_sent),
+            from_split=bool(from_split),
+            lane_name=known.fingerprint,
+            space_name=self.addresses.space_name(known.space_id),
+            next_at=next_at,
+        )
+
+    def _new_batch(
+        self,
+        lane_id: int,
+        first_seq: int,
+        state: int,
+        *,
+        attempts: int,
+        now: float,
+        from_split: bool = False,
+        batch_id: bytes | None = None,
+        maybe_sent: bool = False,
+    ) -> int:
+        row: int = self._db.execute(
+            "INSERT INTO batches (batch_id, lane_id, state, first_seq, attempts, first_attempt_at,"
+            " due_at, maybe_sent, from_split) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " RETURNING batch_row",
+            (
+                batch_id or uuid7(),
+                lane_id,
+                state,
+                first_seq,
+                attempts,
+                now,
+                now,
+                maybe_sent,
+                from_split,
+            ),
+        ).fetchone()[0]
+        return row
+
+    # Settling
+
+    def delivered(self, row: int, *, jobs: int, redelivered: bool) -> None:
+        """Forget the batch's jobs: mem9 has taken them."""
+        failpoints.hit("settle.before")
+        with self.file.transaction():
+            self._db.execute("DELETE FROM jobs WHERE batch_row = ?", (row,))
+            self._db.execute("DELETE FROM batches WHERE batch_row = ?", (row,))
+            self.file.count("delivered", jobs)
+            if redelivered:
+                self.file.count("redelivered", jobs)
+            failpoints.hit("settle.written")
+        failpoints.hit("settle.committed")
+
+    def retry(self, row: int, outcome: Outcome, *, due_at: float, costs_attempt: bool) -> None:
+        """Keep the batch as it is for another attempt at *due_at*."""
+        with self.file.transaction():
+            self._db.execute(
+                "UPDATE batches SET state = ?, due_at = ?, attempts = attempts - ?,"
+                " maybe_sent = maybe_sent OR ?, sealed_outcome = ? WHERE batch_row = ?",
+                (
+                    RETRYABLE,
+                    due_at,
+                    not costs_attempt,
+                    outcome.maybe_sent,
+                    seal_outcome(self._sealer, outcome),
+                    row,
+                ),
+            )
+        failpoints.hit("retry.committed")
+
+    def split(self, row: int, *, due_at: float) -> tuple[FrozenRef, FrozenRef]:
+        """Replace the batch by its two halves, frozen in the same order. Needs two jobs or more."""
+        jobs = self._db.execute(
+            "SELECT seq, size, accepted_at, lane_id FROM jobs WHERE batch_row = ? ORDER BY seq",
+            (row,),
+        ).fetchall()
+        attempts, maybe_sent = self._db.execute(
+            "SELECT attempts, maybe_sent FROM batches WHERE batch_row = ?", (row,)
+        ).fetchone()
+        middle = (len(jobs) + 1) // 2
+        with self.file.transaction():
+            halves = tuple(
+                self.refreeze(half, due_at, attempts=attempts, maybe_sent=bool(maybe_sent))
+                for half in (jobs[:middle], jobs[middle:])
+            )
+            self._db.execute("DELETE FROM batches WHERE batch_row = ?", (row,))
+            failpoints.hit("split.written")
+        return halves[0], halves[1]
+
+    def refreeze(
+        self,
+        jobs: list[tuple[int, int, float, int]],
+        due_at: float,
+        *,
+        attempts: int,
+        maybe_sent: bool,
+    ) -> FrozenRef:
+        """Make *jobs* (seq, size, accepted_at, lane_id) a batch, inside a transaction."""
+        row = self._new_batch(
+            jobs[0][3],
+            jobs[0][0],
+            RETRYABLE,
+            attempts=attempts,
+            now=due_at,
+            from_split=True,
+            maybe_sent=maybe_sent,
+        )
+        self._db.executemany(
+            "UPDATE jobs SET batch_row = ? WHERE seq = ?", [(row, job[0]) for job in jobs]
+        )
+        return FrozenRef(row, len(jobs), sum(job[1] for job in jobs), jobs[0][2], due_at)
+
+    def bury(self, row: int, outcome: Outcome, *, now: float) -> int:
+        """Set the batch's jobs aside as dead letters; return how many."""
+        with self.file.transaction():
+            buried = self._db.execute(
+                "UPDATE jobs SET state = 4, batch_row = NULL, finished_at = ?, sealed_outcome = ?"
+                " WHERE batch_row = ?",
+                (now, seal_outcome(self._sealer, outcome), row),
+            ).rowcount
+            self._db.execute("DELETE FROM batches WHERE batch_row = ?", (row,))
+            self.file.count("dead", buried)
+        failpoints.hit("dead.committed")
+        return buried
+
+    def park(self, park: Park) -> None:
+        """Record that the space waits, so that it still waits after a restart."""
+        with self.file.transaction():
+            self._db.execute(
+                "INSERT OR REPLACE INTO parks VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    park.space_id,
+                    park.reason,
+                    park.parked_at,
+                    park.until,
+                    park.step,
+                    seal_outcome(self._sealer, park.outcome),
+                ),
+            )
+        failpoints.hit("park.committed")
+
+    def unpark(self, space_id: int, now: float) -> None:
+        """End the space's wait. The time it waited does not count as delivery time."""
+        with self.file.transaction():
+            self._db.execute(
+                "UPDATE jobs SET parked_s = parked_s + max(0, ? - max(accepted_at,"
+                " (SELECT parked_at FROM parks WHERE space_id = ?)))"
+                " WHERE lane_id IN (SELECT lane_id FROM lanes WHERE space_id = ?)"
+                " AND EXISTS (SELECT 1 FROM parks WHERE space_id = ?)",
+                (now, space_id, space_id, space_id),
+            )
+            self._db.execute("DELETE FROM parks WHERE space_id = ?", (space_id,))
+
+    def parks(self) -> list[Park]:
+        """Every space that waits."""
+        return [
+            Park(space_id, reason, parked_at, until, step, open_outcome(self._sealer, sealed))
+            for space_id, reason, parked_at, until, step, sealed in self._db.execute(
+                "SELECT space_id, reason, parked_at, until, step, sealed FROM parks"
+            )
+        ]

@@ -1,0 +1,107 @@
+"""Making ready what an earlier process left behind."""
+
+from collections.abc import Iterable, Iterator
+
+from mem9_async.models.outcome import ErrorType, Outcome
+from mem9_async.queue import failpoints
+from mem9_async.queue.journal.journal import DEATHS_ALONE, Journal
+from mem9_async.queue.journal.outcomes import seal_outcome
+from mem9_async.queue.records import Backlog, FrozenRef
+from mem9_async.queue.sealing import Sealer
+
+_DEATHS_BURIED = 3
+
+
+class Recovery:
+    """The journal as it is found: what was in flight, and what each lane holds."""
+
+    def __init__(self, journal: Journal, sealer: Sealer) -> None:
+        self._journal = journal
+        self._file = journal.file
+        self._sealer = sealer
+
+    def recover(self, now: float, *, max_due_in_s: float) -> int:
+        """Make ready what the last process left: return how many jobs it had in flight.
+
+        Batches that were being sent may have arrived: they go again, counted as redelivered.
+        A job in flight at two deaths goes alone from now on, at three it is set aside.
+        Due times are clamped into [now, now + *max_due_in_s*]: the wall clock may have jumped.
+        """
+        db = self._file.db
+        with self._file.transaction():
+            caught = db.execute(
+                "UPDATE jobs SET deaths = deaths + 1 WHERE batch_row IN"
+                " (SELECT batch_row FROM batches WHERE state = 1)"
+            ).rowcount
+            db.execute(
+                "UPDATE batches SET state = 2, maybe_sent = 1, due_at = ? WHERE state = 1", (now,)
+            )
+            db.execute(
+                "UPDATE batches SET due_at = min(max(due_at, ?), ?)", (now, now + max_due_in_s)
+            )
+            outcome = seal_outcome(
+                self._sealer,
+                Outcome(
+                    error_type=ErrorType.WORKER_CRASH,
+                    error="the plugin process died three times while this job was being sent",
+                    maybe_sent=True,
+                ),
+            )
+            buried = db.execute(
+                "UPDATE jobs SET state = 4, batch_row = NULL, finished_at = ?, sealed_outcome = ?"
+                " WHERE state = 1 AND deaths >= ?",
+                (now, outcome, _DEATHS_BURIED),
+            ).rowcount
+            self._file.count("dead", buried)
+            for (row,) in db.execute(
+                "SELECT DISTINCT batch_row FROM jobs WHERE state = 1 AND deaths >= ?",
+                (DEATHS_ALONE,),
+            ).fetchall():
+                for job in db.execute(
+                    "SELECT seq, size, accepted_at, lane_id FROM jobs WHERE batch_row = ?"
+                    " ORDER BY seq LIMIT -1 OFFSET 1",
+                    (row,),
+                ).fetchall():
+                    self._journal.refreeze([job], now, attempts=1, maybe_sent=True)
+            db.execute(
+                "DELETE FROM batches WHERE NOT EXISTS"
+                " (SELECT 1 FROM jobs WHERE jobs.batch_row = batches.batch_row)"
+            )
+            failpoints.hit("recover.written")
+        failpoints.hit("recover.committed")
+        return caught
+
+    def backlogs(self, lane_ids: Iterable[int] | None = None) -> Iterator[Backlog]:
+        """What each lane holds, for those that hold anything (or for *lane_ids* only)."""
+        chosen = None if lane_ids is None else set(lane_ids)
+        frozen: dict[int, list[FrozenRef]] = {}
+        for lane_id, *ref in self._file.db.execute(
+            "SELECT b.lane_id, b.batch_row, count(*), sum(j.size), min(j.accepted_at), b.due_at"
+            " FROM batches b JOIN jobs j ON j.batch_row = b.batch_row AND b.state = 2"
+            " GROUP BY b.batch_row ORDER BY b.first_seq"
+        ):
+            frozen.setdefault(lane_id, []).append(FrozenRef(*ref))
+        waiting = {
+            row[0]: row[1:]
+            for row in self._file.db.execute(
+                "SELECT lane_id, count(*), sum(size), min(accepted_at), max(accepted_at)"
+                " FROM jobs WHERE state = 0 GROUP BY lane_id"
+            )
+        }
+        for lane_id in sorted(waiting.keys() | frozen.keys()):
+            if chosen is not None and lane_id not in chosen:
+                continue
+            refs = tuple(frozen.get(lane_id, ()))
+            head = refs[0].oldest_at if refs else 0.0
+            count, size, oldest, newest = waiting.get(lane_id, (0, 0, head, head))
+            known = self._journal.addresses.lane(lane_id)
+            yield Backlog(
+                lane_id=lane_id,
+                space_id=known.space_id,
+                endpoint=known.lane.space.base_url if known.lane else None,
+                waiting=count,
+                waiting_bytes=size,
+                oldest_at=min([oldest, *(ref.oldest_at for ref in refs)]),
+                newest_at=newest,
+                frozen=refs,
+            )

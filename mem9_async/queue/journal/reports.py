@@ -1,0 +1,168 @@
+"""Looking into the journal, and what a person may do with dead letters."""
+
+from mem9_async.models.job import JobReport, JobState, Payload
+from mem9_async.queue.journal.journal import Journal, payloads
+from mem9_async.queue.journal.outcomes import open_outcome
+from mem9_async.queue.records import SpaceStats, Waiting
+from mem9_async.queue.sealing import SealBroken, Sealer
+
+_STATES = {0: JobState.AVAILABLE, 4: JobState.DEAD, 5: JobState.CANCELLED}
+_BATCH_STATES = {1: JobState.IN_FLIGHT, 2: JobState.RETRYABLE}
+_JOBS_AND_BATCHES = (
+    "SELECT j.job_id, j.state, b.state, j.accepted_at, coalesce(b.attempts, 0), b.due_at,"
+    " coalesce(b.sealed_outcome, j.sealed_outcome) FROM jobs j"
+    " JOIN lanes l ON l.lane_id = j.lane_id LEFT JOIN batches b ON b.batch_row = j.batch_row"
+    " WHERE l.space_id = ?"
+)
+_DEAD = (
+    "WHERE state = 4 AND lane_id IN (SELECT lane_id FROM lanes WHERE space_id = ?1)"
+    " AND (?2 IS NULL OR job_id = ?2)"
+)
+
+
+class Reports:
+    """What one space may be shown of the journal: its own jobs only."""
+
+    def __init__(self, journal: Journal, sealer: Sealer) -> None:
+        self._file = journal.file
+        self._db = journal.file.db
+        self._addresses = journal.addresses
+        self._sealer = sealer
+
+    def stats(self, space_id: int, *, parked: bool, now: float, errors: int) -> SpaceStats:
+        """Count the space's jobs by state; its deepest lanes; its newest *errors* failures."""
+        counts = dict.fromkeys(JobState, 0)
+        oldest: float | None = None
+        for job_state, batch_state, amount, first in self._db.execute(
+            "SELECT j.state, b.state, count(*), min(j.accepted_at) FROM lanes l"
+            " JOIN jobs j ON j.lane_id = l.lane_id"
+            " LEFT JOIN batches b ON b.batch_row = j.batch_row"
+            " WHERE l.space_id = ? GROUP BY j.state, b.state",
+            (space_id,),
+        ):
+            state = _state(job_state, batch_state, parked=parked)
+            counts[state] += amount
+            if state not in (JobState.DEAD, JobState.CANCELLED):
+                oldest = first if oldest is None else min(oldest, first)
+        lanes = self._db.execute(
+            "SELECT l.lane_id, count(*), min(j.accepted_at) FROM lanes l"
+            " JOIN jobs j ON j.lane_id = l.lane_id AND j.state IN (0, 1)"
+            " WHERE l.space_id = ? GROUP BY l.lane_id ORDER BY 2 DESC LIMIT 20",
+            (space_id,),
+        ).fetchall()
+        failed = self._db.execute(
+            f"{_JOBS_AND_BATCHES} AND (j.state = 4 OR b.sealed_outcome IS NOT NULL)"
+            " ORDER BY coalesce(j.finished_at, b.due_at) DESC LIMIT ?",
+            (space_id, errors),
+        ).fetchall()
+        return SpaceStats(
+            counts=counts,
+            oldest_at=oldest,
+            lanes=tuple(lanes),
+            last_errors=tuple(self._report(row, parked=parked, now=now) for row in failed),
+        )
+
+    def find(self, space_id: int, job_id: str, *, parked: bool, now: float) -> JobReport | None:
+        """One job of the space; None if it is not here (delivered, or never was)."""
+        try:
+            key = bytes.fromhex(job_id)
+        except ValueError:
+            return None
+        row = self._db.execute(f"{_JOBS_AND_BATCHES} AND j.job_id = ?", (space_id, key)).fetchone()
+        return None if row is None else self._report(row, parked=parked, now=now)
+
+    def waiting(
+        self,
+        space_id: int,
+        *,
+        session_id: str | None,
+        agent_id: str | None,
+        parked: bool,
+        limit: int,
+    ) -> list[Waiting]:
+        """Open the space's newest undelivered jobs (of a session, of an agent, if given)."""
+        found: list[Waiting] = []
+        for lane_id, job_id, job_state, batch_state, accepted_at, sealed in self._db.execute(
+            "SELECT j.lane_id, j.job_id, j.state, b.state, j.accepted_at, j.sealed FROM jobs j"
+            " JOIN lanes l ON l.lane_id = j.lane_id"
+            " LEFT JOIN batches b ON b.batch_row = j.batch_row"
+            " WHERE l.space_id = ? AND j.state IN (0, 1) ORDER BY j.seq DESC",
+            (space_id,),
+        ):
+            known = self._addresses.lane(lane_id)
+            if known.lane is None:
+                continue
+            if session_id is not None and known.lane.session_id != session_id:
+                continue
+            if agent_id is not None and known.lane.agent_id != agent_id:
+                continue
+            try:
+                payload: Payload = payloads.validate_json(
+                    self._sealer.unseal(sealed, known.digest + job_id)
+                )
+            except SealBroken:
+                continue  # found and set aside when its turn to be sent comes
+            state = _state(job_state, batch_state, parked=parked)
+            found.append(Waiting(job_id.hex(), payload, state, accepted_at))
+            if len(found) >= limit:
+                break
+        return found
+
+    def dead(self, space_id: int) -> int:
+        """How many dead letters the space has."""
+        count: int = self._db.execute(
+            "SELECT count(*) FROM lanes l JOIN jobs j ON j.lane_id = l.lane_id AND j.state = 4"
+            " WHERE l.space_id = ?",
+            (space_id,),
+        ).fetchone()[0]
+        return count
+
+    def replay(self, space_id: int, job_id: str | None) -> tuple[int, list[int]]:
+        """Put the space's dead letters (or one) back in line; return how many, and the lanes.
+
+        A dead letter whose equal waits already is not sent twice: it is dropped and counted.
+        """
+        key = None if job_id is None else bytes.fromhex(job_id)
+        with self._file.transaction():
+            lane_ids = [
+                row[0]
+                for row in self._db.execute(
+                    f"SELECT DISTINCT lane_id FROM jobs {_DEAD}", (space_id, key)
+                )
+            ]
+            replayed = self._db.execute(
+                "UPDATE OR IGNORE jobs SET state = 0, deaths = 0, parked_s = 0,"
+                f" finished_at = NULL, sealed_outcome = NULL {_DEAD}",
+                (space_id, key),
+            ).rowcount
+            dropped = self._db.execute(f"DELETE FROM jobs {_DEAD}", (space_id, key)).rowcount
+            self._file.count("replayed", replayed)
+            self._file.count("deduplicated", dropped)
+            self._file.count("dead", -(replayed + dropped))
+        return replayed, lane_ids
+
+    def _report(self, row: tuple[object, ...], *, parked: bool, now: float) -> JobReport:
+        job_id, job_state, batch_state, accepted_at, attempts, due_at, sealed = row
+        state = _state(job_state, batch_state, parked=parked)
+        outcome = open_outcome(self._sealer, sealed) if isinstance(sealed, bytes) else None
+        waits = state is JobState.RETRYABLE and isinstance(due_at, float)
+        return JobReport(
+            job_id=job_id.hex() if isinstance(job_id, bytes) else str(job_id),
+            state=state,
+            age_s=round(max(0.0, now - float(str(accepted_at))), 3),
+            attempts=int(str(attempts)),
+            next_attempt_in_s=round(max(0.0, float(str(due_at)) - now), 3) if waits else None,
+            error_type=str(outcome.error_type) if outcome and outcome.error_type else None,
+            error=(outcome.detail or outcome.error) if outcome else None,
+        )
+
+
+def _state(job_state: object, batch_state: object, *, parked: bool) -> JobState:
+    # A job's row says which list it is on; its batch whether it is being sent.
+    if isinstance(batch_state, int):
+        state = _BATCH_STATES[batch_state]
+    else:
+        state = _STATES[int(str(job_state))]
+    if parked and state in (JobState.AVAILABLE, JobState.RETRYABLE):
+        return JobState.PARKED
+    return state

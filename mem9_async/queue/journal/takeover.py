@@ -1,0 +1,150 @@
+"""Moving the jobs of a journal whose owner is gone into our own, a chunk at a time.
+
+Each chunk is committed here before it is deleted there, and a job id exists only once in a
+journal: whatever moment the process dies at, nothing is lost and nothing is there twice.
+Adopted jobs are numbered below our own, so that a lane's older jobs go first.
+"""
+
+from collections.abc import Iterator
+
+from mem9_async.queue import failpoints
+from mem9_async.queue.journal.file import translated
+from mem9_async.queue.journal.journal import Journal
+
+_CHUNK_JOBS = 500
+_COLUMNS = (
+    "job_id, state, batch_row, pinned, size, deaths, accepted_at, parked_s, finished_at, dedup,"
+    " sealed, sealed_outcome"
+)
+
+
+class Takeover:
+    """The way of one orphan's jobs into *own*. Both journals must have the same sealing key."""
+
+    def __init__(self, own: Journal, orphan: Journal) -> None:
+        self._own = own
+        self._orphan = orphan
+        self._from = orphan.file.db
+        self._to = own.file.db
+
+    def chunks(self) -> Iterator[tuple[int, set[int]]]:
+        """Move everything, step by step; each step gives the jobs moved and the lanes touched.
+
+        Between two steps the caller may do other things. At the end the orphan is empty.
+        """
+        with translated():
+            low = self._copy_parks_and_reserve()
+            lanes: dict[int, int] = {}
+            while True:
+                rows = self._from.execute(
+                    f"SELECT seq, lane_id, {_COLUMNS} FROM jobs ORDER BY seq LIMIT ?",
+                    (_CHUNK_JOBS,),
+                ).fetchall()
+                if not rows:
+                    return
+                touched = self._move(rows, low, lanes)
+                low += len(rows)
+                yield len(rows), touched
+
+    def _copy_parks_and_reserve(self) -> int:
+        amount: int = self._from.execute("SELECT count(*) FROM jobs").fetchone()[0]
+        self._own.low_seq -= amount
+        with self._own.file.transaction():
+            for old_id, digest, sealed in self._from.execute(
+                "SELECT space_id, digest, sealed FROM spaces"
+            ).fetchall():
+                new_id = self._space(digest, sealed)
+                self._to.executemany(
+                    "INSERT OR IGNORE INTO owners VALUES (?, ?)",
+                    [
+                        (owner, new_id)
+                        for (owner,) in self._from.execute(
+                            "SELECT digest FROM owners WHERE space_id = ?", (old_id,)
+                        )
+                    ],
+                )
+                self._to.executemany(
+                    "INSERT OR IGNORE INTO parks VALUES (?, ?, ?, ?, ?, ?)",
+                    [
+                        (new_id, *park)
+                        for park in self._from.execute(
+                            "SELECT reason, parked_at, until, step, sealed FROM parks"
+                            " WHERE space_id = ?",
+                            (old_id,),
+                        )
+                    ],
+                )
+        return self._own.low_seq
+
+    def _move(self, rows: list[tuple[object, ...]], low: int, lanes: dict[int, int]) -> set[int]:
+        with self._own.file.transaction():
+            batches: dict[object, int] = {}
+            added = 0
+            for offset, (_, lane_id, job_id, state, batch_row, *rest) in enumerate(rows):
+                lane = self._lane(lane_id, lanes)
+                new_batch = None
+                if batch_row is not None:
+                    if batch_row not in batches:
+                        batches[batch_row] = self._batch(batch_row, lane, low + offset)
+                    new_batch = batches[batch_row]
+                added += self._to.execute(
+                    "INSERT OR IGNORE INTO jobs (seq, lane_id, " + _COLUMNS + ")"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (low + offset, lane, job_id, state, new_batch, *rest),
+                ).rowcount
+            self._own.file.count("adopted", added)
+            failpoints.hit("adopt.copied")
+        failpoints.hit("adopt.committed")
+        with self._orphan.file.transaction():
+            self._from.executemany("DELETE FROM jobs WHERE seq = ?", [(row[0],) for row in rows])
+            self._from.execute(
+                "DELETE FROM batches WHERE NOT EXISTS"
+                " (SELECT 1 FROM jobs WHERE jobs.batch_row = batches.batch_row)"
+            )
+        failpoints.hit("adopt.removed")
+        return set(lanes.values())
+
+    def _space(self, digest: bytes, sealed: bytes) -> int:
+        self._to.execute(
+            "INSERT OR IGNORE INTO spaces (digest, sealed) VALUES (?, ?)", (digest, sealed)
+        )
+        space_id: int = self._to.execute(
+            "SELECT space_id FROM spaces WHERE digest = ?", (digest,)
+        ).fetchone()[0]
+        return space_id
+
+    def _lane(self, old_id: object, lanes: dict[int, int]) -> int:
+        key = int(str(old_id))
+        if key not in lanes:
+            digest, sealed, space_digest = self._from.execute(
+                "SELECT l.digest, l.sealed, s.digest FROM lanes l JOIN spaces s USING (space_id)"
+                " WHERE lane_id = ?",
+                (key,),
+            ).fetchone()
+            self._to.execute(
+                "INSERT OR IGNORE INTO lanes (digest, space_id, sealed)"
+                " SELECT ?, space_id, ? FROM spaces WHERE digest = ?",
+                (digest, sealed, space_digest),
+            )
+            lanes[key] = self._to.execute(
+                "SELECT lane_id FROM lanes WHERE digest = ?", (digest,)
+            ).fetchone()[0]
+        return lanes[key]
+
+    def _batch(self, old_row: object, lane_id: int, first_seq: int) -> int:
+        batch_id, *rest = self._from.execute(
+            "SELECT batch_id, state, attempts, first_attempt_at, due_at, maybe_sent, from_split,"
+            " sealed_outcome FROM batches WHERE batch_row = ?",
+            (old_row,),
+        ).fetchone()
+        # A chunk boundary may fall inside a batch: the second half joins the first.
+        self._to.execute(
+            "INSERT OR IGNORE INTO batches (batch_id, lane_id, first_seq, state, attempts,"
+            " first_attempt_at, due_at, maybe_sent, from_split, sealed_outcome)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (batch_id, lane_id, first_seq, *rest),
+        )
+        row: int = self._to.execute(
+            "SELECT batch_row FROM batches WHERE batch_id = ?", (batch_id,)
+        ).fetchone()[0]
+        return row

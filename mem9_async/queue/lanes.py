@@ -1,0 +1,411 @@
+"""Which lane may send what, and when: first in first out, linger, fairness, limits.
+
+Pure: a clock goes in, decisions come out. Nothing here sends, waits or stores. Spaces take
+turns, then the lanes inside a space, so that one busy tenant cannot starve the others.
+"""
+
+import heapq
+from collections import deque
+from dataclasses import dataclass, field
+
+from mem9_async.queue.endpoints import Endpoints
+from mem9_async.queue.records import Backlog, FrozenRef
+
+_EPSILON_S = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much may wait for company, travel together, and be on its way. Seconds, bytes."""
+
+    linger_s: float
+    linger_max_s: float
+    batch_max_jobs: int
+    batch_max_bytes: int
+    max_in_flight: int
+    max_in_flight_per_space: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A lane whose turn it is. `frozen` is the batch to send again, None to freeze a new one."""
+
+    lane_id: int
+    space_id: int
+    endpoint: str
+    frozen: FrozenRef | None
+
+
+@dataclass(slots=True)
+class _Lane:
+    lane_id: int
+    space_id: int
+    waiting: int = 0
+    waiting_bytes: int = 0
+    first_at: float = 0.0  #: when the oldest waiting job was accepted
+    last_at: float = 0.0  #: when the newest was
+    close_now: bool = False
+    frozen: deque[FrozenRef] = field(default_factory=deque)
+    sending: int = 0  #: jobs in flight; a lane never has two batches there
+    sending_since: float = 0.0
+    in_flight: bool = False
+    queued: bool = False
+
+    @property
+    def depth(self) -> int:
+        return self.waiting + self.sending + sum(ref.jobs for ref in self.frozen)
+
+    @property
+    def oldest_at(self) -> float:
+        if self.in_flight and self.sending:
+            return self.sending_since
+        if self.frozen:
+            return min(self.frozen[0].oldest_at, self.first_at or self.frozen[0].oldest_at)
+        return self.first_at
+
+
+@dataclass(slots=True)
+class _Space:
+    space_id: int
+    endpoint: str | None
+    lanes: set[int] = field(default_factory=set)
+    ages: list[tuple[float, int]] = field(default_factory=list)  #: a heap; stale entries stay
+    turn: deque[int] = field(default_factory=deque)
+    in_flight: int = 0
+    depth: int = 0
+    size: int = 0
+    parked_until: float | None = None
+    pause_until: float = 0.0
+    queued: bool = False
+
+
+class Lanes:
+    """The waiting lines of every lane, and whose turn it is."""
+
+    def __init__(self, limits: Limits, endpoints: Endpoints) -> None:
+        self._limits = limits
+        self._endpoints = endpoints
+        self._lanes: dict[int, _Lane] = {}
+        self._spaces: dict[int, _Space] = {}
+        self._turn: deque[int] = deque()
+        self._timers: list[tuple[float, int]] = []
+        self.in_flight = 0
+        self.depth = 0
+        self.waiting_bytes = 0
+
+    def __repr__(self) -> str:
+        """The state at a glance."""
+        return (
+            f"<Lanes: {len(self._spaces)} spaces, {len(self._lanes)} lanes,"
+            f" {self.depth} jobs, {self.in_flight} batches in flight>"
+        )
+
+    # What happened
+
+    def appended(
+        self,
+        lane_id: int,
+        space_id: int,
+        endpoint: str,
+        size: int,
+        now: float,
+        *,
+        close_now: bool = False,
+    ) -> float | None:
+        """One job more waits in the lane; *close_now* ends the wait for company.
+
+        Returns when the lane wants to send, if that is news; None when it was known before.
+        """
+        lane = self._lane(lane_id, space_id, endpoint)
+        if lane.waiting == 0:
+            lane.first_at = now
+        lane.waiting += 1
+        lane.waiting_bytes += size
+        lane.last_at = now
+        lane.close_now = lane.close_now or close_now
+        self._grow(lane, 1, size)
+        if lane.depth == 1:
+            self._note_age(lane)
+        first_or_full = lane.waiting == 1 or close_now or self._is_full(lane)
+        if first_or_full and not lane.in_flight and not lane.queued and not lane.frozen:
+            return self._arm(lane, now)
+        return None
+
+    def restored(self, backlog: Backlog, now: float) -> None:
+        """A lane of an opened or adopted journal holds *backlog*; it replaces what was known."""
+        lane = self._lane(backlog.lane_id, backlog.space_id, backlog.endpoint)
+        before, before_bytes = lane.depth - lane.sending, lane.waiting_bytes
+        before_bytes += sum(ref.size for ref in lane.frozen)
+        lane.waiting = backlog.waiting
+        lane.waiting_bytes = backlog.waiting_bytes
+        lane.first_at = backlog.oldest_at
+        lane.last_at = backlog.newest_at
+        lane.frozen = deque(backlog.frozen)
+        # What an earlier process accepted has lingered long enough.
+        lane.close_now = True
+        after_bytes = lane.waiting_bytes + sum(ref.size for ref in lane.frozen)
+        self._grow(lane, lane.depth - lane.sending - before, after_bytes - before_bytes)
+        self._note_age(lane)
+        if not lane.in_flight:
+            self._arm(lane, now)
+
+    def frozen(
+        self, lane_id: int, *, jobs: int, size: int, oldest_at: float, next_at: float | None
+    ) -> None:
+        """The lane's next jobs were made a batch; the oldest job left was accepted at *next_at*."""
+        lane = self._lanes[lane_id]
+        lane.waiting -= jobs
+        lane.waiting_bytes -= size
+        lane.sending = jobs
+        lane.sending_since = oldest_at
+        self._note_age(lane)
+        if next_at is None:
+            lane.waiting = lane.waiting_bytes = 0
+            lane.close_now = False
+        else:
+            lane.first_at = next_at
+
+    def settled(self, lane_id: int, now: float, *, size: int, gone: int) -> None:
+        """The lane's batch has left for good: *gone* jobs of *size* bytes delivered or dead."""
+        lane = self._land(lane_id)
+        self._grow(lane, -gone, -size)
+        lane.sending = 0
+        self._after(lane, now)
+
+    def again(self, lane_id: int, refs: tuple[FrozenRef, ...], now: float) -> None:
+        """The lane's batch stays, as *refs*: itself, or the parts it was split into."""
+        lane = self._land(lane_id)
+        lane.frozen.extendleft(reversed(refs))
+        lane.sending = 0
+        self._after(lane, now)
+
+    def vanished(self, ready: Ready, now: float) -> None:
+        """The journal holds nothing of what *ready* was to send; forget what was counted."""
+        lane = self._land(ready.lane_id)
+        if ready.frozen is not None:
+            self._grow(lane, -ready.frozen.jobs, -ready.frozen.size)
+        else:
+            self._grow(lane, -lane.waiting, -lane.waiting_bytes)
+            lane.waiting = lane.waiting_bytes = 0
+        lane.sending = 0
+        self._after(lane, now)
+
+    def park(self, space_id: int, until: float) -> None:
+        """Nothing of the space is sent before *until*, or before unpark()."""
+        if (space := self._spaces.get(space_id)) is not None:
+            space.parked_until = until
+
+    def unpark(self, space_id: int) -> None:
+        """The space may send again."""
+        if (space := self._spaces.get(space_id)) is not None:
+            space.parked_until = None
+            space.pause_until = 0.0
+
+    def pause(self, space_id: int, until: float) -> None:
+        """Hold the space back for seconds: it was asked to slow down."""
+        if (space := self._spaces.get(space_id)) is not None:
+            space.pause_until = max(space.pause_until, until)
+
+    def flush(self, space_id: int, now: float) -> int:
+        """Close the space's open batches now, and end its back-off; return how many lanes."""
+        space = self._spaces.get(space_id)
+        if space is None:
+            return 0
+        for lane_id in space.lanes:
+            lane = self._lanes[lane_id]
+            lane.close_now = True
+            lane.frozen = deque(
+                FrozenRef(ref.row, ref.jobs, ref.size, ref.oldest_at, min(ref.due_at, now))
+                for ref in lane.frozen
+            )
+            if not lane.in_flight:
+                self._arm(lane, now)
+        return len(space.lanes)
+
+    def clear(self) -> None:
+        """Forget everything; what the journal holds is restored() afterwards."""
+        self._lanes.clear()
+        self._spaces.clear()
+        self._turn.clear()
+        self._timers.clear()
+        self.in_flight = self.depth = self.waiting_bytes = 0
+
+    # What to do
+
+    def next(self, now: float) -> Ready | None:
+        """Whose turn it is, marked as in flight; None when nobody may send at *now*."""
+        self._ripen(now)
+        if self.in_flight >= self._limits.max_in_flight:
+            return None
+        for _ in range(len(self._turn)):
+            space = self._spaces[self._turn[0]]
+            self._turn.rotate(-1)
+            ready = self._take(space, now)
+            if not space.turn:
+                self._turn.remove(space.space_id)
+                space.queued = False
+            if ready is not None:
+                return ready
+        return None
+
+    def _take(self, space: _Space, now: float) -> Ready | None:
+        if self._held_until(space) > now or space.endpoint is None:
+            return None
+        if space.in_flight >= self._room(space):
+            return None
+        lane = self._lanes[space.turn[0]]
+        retry = bool(lane.frozen)
+        if not self._endpoints.admit(space.endpoint, now, retry=retry):
+            return None
+        space.turn.popleft()
+        lane.queued = False
+        lane.in_flight = True
+        space.in_flight += 1
+        self.in_flight += 1
+        frozen = lane.frozen.popleft() if retry else None
+        if frozen is not None:
+            lane.sending = frozen.jobs
+            lane.sending_since = frozen.oldest_at
+        return Ready(lane.lane_id, space.space_id, space.endpoint, frozen)
+
+    def wakeup_at(self, now: float) -> float | None:
+        """When next() may have something new without anything happening; None for never."""
+        times = [self._timers[0][0]] if self._timers else []
+        if self.in_flight < self._limits.max_in_flight:
+            for space_id in self._turn:
+                space = self._spaces[space_id]
+                if space.endpoint is None:
+                    continue
+                if space.in_flight >= self._room(space):
+                    continue
+                retry = bool(self._lanes[space.turn[0]].frozen)
+                opens_at = self._endpoints.admits_at(space.endpoint, now, retry=retry)
+                if opens_at is not None:
+                    times.append(max(self._held_until(space), opens_at))
+        return min(times, default=None)
+
+    # How it stands
+
+    def space_depth(self, space_id: int) -> int:
+        """Jobs of the space that are not delivered yet."""
+        space = self._spaces.get(space_id)
+        return 0 if space is None else space.depth
+
+    def space_bytes(self, space_id: int) -> int:
+        """Bytes of the space that are not delivered yet."""
+        space = self._spaces.get(space_id)
+        return 0 if space is None else space.size
+
+    def lane_depth(self, lane_id: int) -> int:
+        """Jobs of the lane that are not delivered yet."""
+        lane = self._lanes.get(lane_id)
+        return 0 if lane is None else lane.depth
+
+    def oldest_at(self, space_id: int) -> float | None:
+        """When the space's oldest undelivered job was accepted."""
+        space = self._spaces.get(space_id)
+        if space is None:
+            return None
+        while space.ages:
+            at, lane_id = space.ages[0]
+            lane = self._lanes.get(lane_id)
+            if lane is not None and lane.depth and lane.oldest_at == at:
+                return at
+            heapq.heappop(space.ages)
+        return None
+
+    def parked_until(self, space_id: int) -> float | None:
+        """Until when the space is parked; None when it is not."""
+        space = self._spaces.get(space_id)
+        return None if space is None else space.parked_until
+
+    # Inside
+
+    def _lane(self, lane_id: int, space_id: int, endpoint: str | None) -> _Lane:
+        lane = self._lanes.get(lane_id)
+        space = self._spaces.get(space_id)
+        if space is None:
+            space = self._spaces[space_id] = _Space(space_id, endpoint)
+        elif space.endpoint is None:
+            space.endpoint = endpoint
+        if lane is None:
+            lane = self._lanes[lane_id] = _Lane(lane_id, space_id)
+            space.lanes.add(lane_id)
+        return lane
+
+    def _note_age(self, lane: _Lane) -> None:
+        heapq.heappush(self._spaces[lane.space_id].ages, (lane.oldest_at, lane.lane_id))
+
+    def _grow(self, lane: _Lane, jobs: int, size: int) -> None:
+        self.depth += jobs
+        self.waiting_bytes += size
+        space = self._spaces[lane.space_id]
+        space.depth += jobs
+        space.size += size
+
+    def _is_full(self, lane: _Lane) -> bool:
+        return (
+            lane.waiting >= self._limits.batch_max_jobs
+            or lane.waiting_bytes >= self._limits.batch_max_bytes
+        )
+
+    def _ready_at(self, lane: _Lane, now: float) -> float | None:
+        # Three cases: a batch waits to be sent again; the open batch may close now; it lingers.
+        if lane.frozen:
+            return lane.frozen[0].due_at
+        if not lane.waiting:
+            return None
+        if lane.close_now or self._is_full(lane):
+            return now
+        return min(lane.last_at + self._limits.linger_s, lane.first_at + self._limits.linger_max_s)
+
+    def _arm(self, lane: _Lane, now: float) -> float | None:
+        at = None if lane.queued else self._ready_at(lane, now)
+        if at is None:
+            return None
+        if at <= now + _EPSILON_S:
+            self._queue(lane)
+        else:
+            heapq.heappush(self._timers, (at, lane.lane_id))
+        return at
+
+    def _ripen(self, now: float) -> None:
+        while self._timers and self._timers[0][0] <= now + _EPSILON_S:
+            _, lane_id = heapq.heappop(self._timers)
+            lane = self._lanes.get(lane_id)
+            if lane is not None and not lane.in_flight:
+                self._arm(lane, now)
+
+    def _queue(self, lane: _Lane) -> None:
+        space = self._spaces[lane.space_id]
+        lane.queued = True
+        space.turn.append(lane.lane_id)
+        if not space.queued:
+            space.queued = True
+            self._turn.append(space.space_id)
+
+    def _room(self, space: _Space) -> int:
+        # A parked space whose time has come is probed with one batch, not with all it may have.
+        return 1 if space.parked_until is not None else self._limits.max_in_flight_per_space
+
+    def _held_until(self, space: _Space) -> float:
+        return max(space.pause_until, space.parked_until or 0.0)
+
+    def _land(self, lane_id: int) -> _Lane:
+        lane = self._lanes[lane_id]
+        lane.in_flight = False
+        self._spaces[lane.space_id].in_flight -= 1
+        self.in_flight -= 1
+        return lane
+
+    def _after(self, lane: _Lane, now: float) -> None:
+        if lane.waiting or lane.frozen:
+            self._note_age(lane)
+            self._arm(lane, now)
+            return
+        del self._lanes[lane.lane_id]
+        space = self._spaces[lane.space_id]
+        space.lanes.discard(lane.lane_id)
+        idle = not space.lanes and not space.in_flight
+        if idle and space.parked_until is None and space.pause_until <= now:
+            del self._spaces[space.space_id]

@@ -1,0 +1,221 @@
+"""What each outcome means for the batch, its space and its endpoint. Pure; the table is data.
+
+Source: shared references, reliability section 2 and mem9-api section 7.
+"""
+
+import random
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mem9_async.models.memory import KeyState
+from mem9_async.models.outcome import ErrorType, Outcome
+
+
+class Move(StrEnum):
+    """What happens to a batch after an attempt."""
+
+    DELIVER = "deliver"  #: forget it, mem9 has it
+    RETRY = "retry"  #: the same bytes again, later
+    SPLIT = "split"  #: two halves, to find the job that is refused
+    BURY = "bury"  #: dead letter
+    PARK = "park"  #: the space waits for an outside condition; costs no attempt
+    PAUSE = "pause"  #: the space slows down for seconds; costs no attempt
+
+
+class Health(StrEnum):
+    """What an outcome says about the endpoint."""
+
+    SERVED = "served"
+    ALIVE = "alive"  #: it answered, if only to refuse
+    SLOWED = "slowed"
+    FAILED = "failed"
+    UNREACHABLE = "unreachable"
+
+
+class Wait(StrEnum):
+    """Which schedule of waits holds."""
+
+    BACKOFF = "backoff"
+    SLOW = "slow"  #: 5 minutes doubling to 1 hour
+    MINUTE = "minute"
+    AUTH = "auth"
+    QUOTA = "quota"
+    HOURLY = "hourly"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of the table. `single` is the move for a batch of one job, when it differs."""
+
+    move: Move
+    health: Health
+    wait: Wait = Wait.BACKOFF
+    single: Move | None = None
+
+
+RULES: dict[ErrorType, Rule] = {
+    ErrorType.DNS_ERROR: Rule(Move.RETRY, Health.UNREACHABLE),
+    ErrorType.CONNECTION_REFUSED: Rule(Move.RETRY, Health.UNREACHABLE),
+    ErrorType.CONNECT_TIMEOUT: Rule(Move.RETRY, Health.UNREACHABLE),
+    ErrorType.TLS_ERROR: Rule(Move.RETRY, Health.UNREACHABLE),
+    ErrorType.POOL_TIMEOUT: Rule(Move.RETRY, Health.FAILED),
+    ErrorType.CONNECTION_RESET: Rule(Move.RETRY, Health.FAILED),
+    ErrorType.READ_TIMEOUT: Rule(Move.RETRY, Health.FAILED),
+    ErrorType.PROTOCOL_ERROR: Rule(Move.RETRY, Health.FAILED),
+    ErrorType.BUG: Rule(Move.RETRY, Health.FAILED),
+    ErrorType.REQUEST_TIMEOUT: Rule(Move.RETRY, Health.ALIVE),
+    ErrorType.UNAVAILABLE: Rule(Move.RETRY, Health.FAILED),
+    ErrorType.SERVER_ERROR: Rule(Move.RETRY, Health.FAILED),
+    ErrorType.GATEWAY_TIMEOUT: Rule(Move.SPLIT, Health.FAILED, Wait.MINUTE, single=Move.RETRY),
+    ErrorType.INVALID_RESPONSE: Rule(Move.RETRY, Health.ALIVE),
+    ErrorType.REDIRECT: Rule(Move.PARK, Health.ALIVE, Wait.HOURLY),
+    ErrorType.AUTH: Rule(Move.PARK, Health.ALIVE, Wait.AUTH),
+    ErrorType.QUOTA_EXHAUSTED: Rule(Move.PARK, Health.ALIVE, Wait.QUOTA),
+    ErrorType.NOT_FOUND: Rule(Move.PARK, Health.ALIVE, Wait.HOURLY),
+    ErrorType.KEY_MISSING: Rule(Move.PARK, Health.ALIVE, Wait.AUTH),
+    ErrorType.CONFLICT: Rule(Move.RETRY, Health.ALIVE, Wait.SLOW),
+    ErrorType.RATE_LIMITED: Rule(Move.PAUSE, Health.SLOWED),
+    ErrorType.REJECTED: Rule(Move.SPLIT, Health.ALIVE, single=Move.BURY),
+    ErrorType.TOO_LARGE: Rule(Move.SPLIT, Health.ALIVE, single=Move.BURY),
+    ErrorType.PAYLOAD_MISMATCH: Rule(Move.BURY, Health.ALIVE),
+    ErrorType.DEADLINE_EXCEEDED: Rule(Move.BURY, Health.ALIVE),
+    ErrorType.WORKER_CRASH: Rule(Move.BURY, Health.ALIVE),
+}
+
+_SUSPECT_ATTEMPTS = 4  # a batch that alone fails this often is halved to find out which job it is
+_PROVEN_ATTEMPTS = 5  # a lone job whose siblings went through is refused after this many
+_INVALID_RESPONSES = 5
+_CONFLICT_LIMIT_S = 24 * 3600.0
+_SLOW_S, _HOUR_S, _MINUTE_S = 300.0, 3600.0, 60.0
+_PAUSE_MIN_S, _PAUSE_MAX_S = 0.5, 5.0  # mem9's limiter refills within about a second
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """The schedules of waits, in seconds."""
+
+    initial_backoff_s: float
+    max_backoff_s: float
+    multiplier: float
+    full_jitter: bool
+    park_auth_initial_s: float
+    park_auth_max_s: float
+    park_quota_initial_s: float
+    park_quota_max_s: float
+    max_attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What deciding needs to know besides the outcome.
+
+    `served_others` is True when the endpoint has taken something since this batch first
+    failed; `park_step` counts how often the space was parked in a row.
+    """
+
+    jobs: int
+    attempt: int
+    from_split: bool
+    served_others: bool
+    age_s: float
+    park_step: int = 0
+    key_state: KeyState | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do, and after how many seconds."""
+
+    move: Move
+    health: Health
+    after_s: float = 0.0
+    costs_attempt: bool = True
+    reason: str = ""
+
+
+class Policy:
+    """Turns an outcome into a decision."""
+
+    def __init__(self, waits: Waits, rng: random.Random) -> None:
+        self._waits = waits
+        self._rng = rng
+
+    def decide(self, outcome: Outcome, situation: Situation) -> Decision:
+        """The decision for one attempt's *outcome*."""
+        if outcome.error_type is None:
+            return Decision(Move.DELIVER, Health.SERVED)
+        rule = RULES[outcome.error_type]
+        move = rule.single if rule.single and situation.jobs == 1 else rule.move
+        wait = rule.wait
+        match outcome.error_type:
+            case ErrorType.SERVER_ERROR:
+                move = self._suspect(situation)
+            case ErrorType.AUTH if situation.key_state is KeyState.ACTIVE:
+                # mem9 says the key is good: its own lookup failed, which passes.
+                move, wait = Move.PAUSE, Wait.BACKOFF
+            case ErrorType.INVALID_RESPONSE if situation.attempt >= _INVALID_RESPONSES:
+                move, wait = Move.PARK, Wait.HOURLY
+            case ErrorType.CONFLICT if situation.age_s > _CONFLICT_LIMIT_S:
+                move = Move.BURY
+            case _:
+                pass
+        after_s = 0.0 if move in (Move.BURY, Move.DELIVER) else self._wait_s(wait, move, situation)
+        if outcome.retry_after_s is not None:
+            # The server's word is a lower bound; the client has clamped it already.
+            after_s = max(after_s, outcome.retry_after_s)
+            if move is Move.PARK and wait is Wait.QUOTA:
+                after_s = outcome.retry_after_s + self._rng.uniform(0.0, 1.0)
+        if move is Move.SPLIT and rule.wait is Wait.BACKOFF:
+            after_s = 0.0
+        return Decision(
+            move=move,
+            health=rule.health,
+            after_s=after_s,
+            costs_attempt=move not in (Move.PARK, Move.PAUSE),
+            reason=str(outcome.error_type),
+        )
+
+    def _suspect(self, situation: Situation) -> Move:
+        # 500 is an outage or one bad job, and mem9 does not say which.
+        if situation.jobs > 1:
+            suspicious = situation.from_split or situation.attempt >= _SUSPECT_ATTEMPTS
+            proven = situation.served_others and situation.attempt >= 2
+            return Move.SPLIT if suspicious or proven else Move.RETRY
+        limit = _PROVEN_ATTEMPTS if situation.from_split else self._waits.max_attempts
+        if situation.served_others and situation.attempt >= limit:
+            return Move.BURY
+        return Move.RETRY
+
+    def _wait_s(self, wait: Wait, move: Move, situation: Situation) -> float:
+        waits = self._waits
+        match wait:
+            case Wait.AUTH:
+                return _doubled(
+                    waits.park_auth_initial_s, waits.park_auth_max_s, situation.park_step
+                )
+            case Wait.QUOTA:
+                return _doubled(
+                    waits.park_quota_initial_s, waits.park_quota_max_s, situation.park_step
+                )
+            case Wait.SLOW:
+                return _doubled(_SLOW_S, _HOUR_S, situation.attempt - 1)
+            case Wait.HOURLY:
+                return _HOUR_S
+            case Wait.MINUTE:
+                return _MINUTE_S
+            case Wait.BACKOFF if move is Move.PAUSE:
+                return self._rng.uniform(_PAUSE_MIN_S, _PAUSE_MAX_S)
+            case Wait.BACKOFF:
+                return self._backoff_s(situation.attempt)
+
+    def _backoff_s(self, attempt: int) -> float:
+        waits = self._waits
+        longest_s = min(
+            waits.max_backoff_s,
+            waits.initial_backoff_s * waits.multiplier ** min(attempt - 1, 60),
+        )
+        return self._rng.uniform(0.0, longest_s) if waits.full_jitter else longest_s
+
+
+def _doubled(initial_s: float, max_s: float, step: int) -> float:
+    return min(max_s, initial_s * 2.0 ** min(max(step, 0), 60))

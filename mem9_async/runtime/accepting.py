@@ -1,0 +1,158 @@
+"""Takes jobs in: room for them, the commit, and the receipt that is promised."""
+
+import structlog
+
+from mem9_async.models.errors import Mem9AsyncError, QueueFull
+from mem9_async.models.job import NewJob, QueueDepth, Receipt
+from mem9_async.queue import failpoints
+from mem9_async.queue.clock import Clock
+from mem9_async.queue.deliverer import Deliverer
+from mem9_async.queue.journal import JournalError, JournalFull
+from mem9_async.queue.journal.reports import Reports
+from mem9_async.queue.lanes import Lanes
+from mem9_async.queue.records import Appended
+from mem9_async.runtime.news import News
+from mem9_async.runtime.storage import Storage
+from mem9_async.settings import Settings
+
+log = structlog.get_logger()
+
+_ROOM_AGAIN = 0.9  # once full, jobs are taken again below this share: no flapping at the brim
+
+
+class Accepting:
+    """The front of the queue; belongs to the loop's thread."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        storage: Storage,
+        lanes: Lanes,
+        deliverer: Deliverer,
+        reports: Reports,
+        news: News,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._storage = storage
+        self._lanes = lanes
+        self._deliverer = deliverer
+        self._reports = reports
+        self._news = news
+        self._clock = clock
+        self._full = False
+
+    def accept(self, jobs: list[NewJob]) -> list[Receipt | Mem9AsyncError]:
+        """Commit *jobs* together; give each its receipt, or the reason why it was not taken."""
+        now = self._clock.now()
+        refusals = [self._refusal(job, now) for job in jobs]
+        taken = [job for job, refusal in zip(jobs, refusals, strict=True) if refusal is None]
+        try:
+            appended = iter(self._storage.journal.append(taken, now) if taken else [])
+        except JournalError as exc:
+            reason = "disk_full" if isinstance(exc, JournalFull) else "journal_error"
+            log.error("journal.write_failed", error_type=reason, reason=str(exc), jobs=len(taken))
+            failed = self._not_written(exc, reason, now)
+            return [refusal or failed for refusal in refusals]
+        failpoints.hit("answer.before")
+        return [
+            refusal or self._receipt(job, next(appended), now)
+            for job, refusal in zip(jobs, refusals, strict=True)
+        ]
+
+    def _receipt(self, job: NewJob, each: Appended, now: float) -> Receipt:
+        lanes = self._lanes
+        if each.deduplicated:
+            if job.wait:
+                lanes.flush(each.space_id, now)
+                self._deliverer.wake()
+        else:
+            wants_at = lanes.appended(
+                each.lane_id,
+                each.space_id,
+                job.lane.space.base_url,
+                each.size,
+                now,
+                close_now=job.wait,
+            )
+            if wants_at is not None:
+                self._deliverer.wake(wants_at)
+        log.debug(
+            "job.accepted",
+            job_id=each.job_id,
+            bytes=each.size,
+            deduplicated=each.deduplicated or None,
+        )
+        space_id = each.space_id
+        depth = lanes.space_depth(space_id)
+        oldest_at = lanes.oldest_at(space_id)
+        # model_construct: these are our own values, and validating them costs more than the commit.
+        return Receipt.model_construct(
+            job_id=each.job_id,
+            deduplicated=each.deduplicated,
+            queue=QueueDepth.model_construct(
+                depth=depth,
+                lane_depth=lanes.lane_depth(each.lane_id),
+                oldest_age_s=None if oldest_at is None else round(max(0.0, now - oldest_at), 3),
+            ),
+            durability=self._storage.durability,
+            durability_reason=self._storage.reason,
+            trouble=self._news.trouble(
+                space_id, held=depth, dead=lambda: self._reports.dead(space_id)
+            ),
+            notice=self._news.take_notice(space_id),
+            outcome=None,
+            waited_out=False,
+        )
+
+    def _refusal(self, job: NewJob, now: float) -> QueueFull | None:
+        settings, lanes = self._settings, self._lanes
+        jobs_most, bytes_most = settings.journal_max_jobs, settings.journal_max_bytes
+        if self._full:
+            jobs_most, bytes_most = int(jobs_most * _ROOM_AGAIN), int(bytes_most * _ROOM_AGAIN)
+        size = job.payload.size_bytes
+        was_full = self._full
+        self._full = lanes.depth >= jobs_most or lanes.waiting_bytes + size > bytes_most
+        if self._full:
+            if not was_full:
+                log.warning("journal.full", jobs=lanes.depth, bytes=lanes.waiting_bytes)
+            return self._queue_full("the queue is full", lanes.depth, jobs_most, job, now)
+        share = settings.journal_space_share
+        space_id = self._storage.journal.addresses.find_space(job.lane.space)
+        if space_id is None or share >= 1.0:
+            return None
+        depth, most = lanes.space_depth(space_id), max(1, int(settings.journal_max_jobs * share))
+        space_bytes = lanes.space_bytes(space_id)
+        if depth >= most or space_bytes + size > settings.journal_max_bytes * share:
+            return self._queue_full(
+                "this space's share of the queue is full", depth, most, job, now
+            )
+        return None
+
+    def _queue_full(
+        self, what: str, depth: int, capacity: int, job: NewJob, now: float
+    ) -> QueueFull:
+        space_id = self._storage.journal.addresses.find_space(job.lane.space)
+        oldest_at = None if space_id is None else self._lanes.oldest_at(space_id)
+        age_s = None if oldest_at is None else round(max(0.0, now - oldest_at), 3)
+        log.warning("job.rejected", error_type="journal_full", jobs=depth, reason=what)
+        return QueueFull(
+            f"{what}: {depth} of {capacity} jobs wait for mem9. This memory was not taken; "
+            "try again in a few seconds, and look at memory_queue for what holds the others up",
+            depth=depth,
+            capacity=capacity,
+            oldest_age_s=age_s,
+            after_s=5.0,
+        )
+
+    def _not_written(self, exc: JournalError, code: str, now: float) -> QueueFull:
+        return QueueFull(
+            f"the journal could not be written ({exc}); this memory was not taken. Free some "
+            "space or mend the data directory, then try again",
+            depth=self._lanes.depth,
+            capacity=self._settings.journal_max_jobs,
+            oldest_age_s=None,
+            after_s=30.0,
+            code=code,
+        )

@@ -1,0 +1,53 @@
+"""Starts the plugin in Dify's plugin host: SDK, logs, and the runtime once the host is ready."""
+
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import gevent
+import structlog
+from dify_plugin import DifyPluginEnv, Plugin
+
+from mem9_async import logs, settings
+from mem9_async.runtime import current
+from mem9_async.runtime.plugin import Plugin as Mem9Plugin
+
+log = structlog.get_logger()
+
+# The host waits for the first heartbeat; nothing of ours may come before it.
+_START_AFTER_S = 0.2
+
+
+def serve() -> None:
+    """Run until the host ends the process."""
+    loaded, problems = settings.load()
+    relay = logs.Relay()
+    logs.configure(relay.send, level=loaded.log_level, version=_version())
+    _relay_on_hub(relay)
+    for problem in problems:
+        log.warning("setting.ignored", reason=problem)
+    current.install(Mem9Plugin(loaded, Path.cwd()))
+    gevent.spawn_later(_START_AFTER_S, current.get().start)
+    Plugin(DifyPluginEnv(MAX_REQUEST_TIMEOUT=120)).run()
+
+
+def _relay_on_hub(relay: logs.Relay) -> None:
+    hub = gevent.get_hub()
+    write = logs.plugin_writer()
+    waiting = gevent.event.Event()
+
+    def pump() -> None:
+        while True:
+            waiting.wait()
+            waiting.clear()
+            while relay.drain(write):
+                gevent.sleep(0)
+
+    gevent.spawn(pump)
+    relay.attach(lambda: hub.loop.run_callback_threadsafe(waiting.set))
+
+
+def _version() -> str:
+    try:
+        return version("mem9-async")
+    except PackageNotFoundError:  # Dify installs the dependencies, not the project
+        return "0.1.0"

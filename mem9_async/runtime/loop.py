@@ -1,0 +1,148 @@
+"""Where the two threads meet: calls from greenlets go to the loop, answers and records come back.
+
+The loop runs uvloop on a native thread of its own. `threading.Thread` would be a greenlet
+here, and the stock loop hangs on host names (field notes, 2 to 4). Nothing else in the
+package knows both sides. A wait on the hub always has an end.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+
+import gevent
+import uvloop
+from gevent import monkey
+from gevent.event import AsyncResult
+
+from mem9_async.models.errors import Mem9AsyncError, RuntimeUnavailable
+from mem9_async.models.job import NewJob, Receipt
+
+_start_native_thread: Callable[..., int] = monkey.get_original("_thread", "start_new_thread")
+
+Accept = Callable[[list[NewJob]], list[Receipt | Mem9AsyncError]]
+
+
+class LoopThread:
+    """A native thread with one uvloop loop, and the crossing from the hub to it."""
+
+    def __init__(self) -> None:
+        self._hub = gevent.get_hub()
+        self._loop = uvloop.new_event_loop()
+        # Both deques are filled on one side and emptied on the other; a deque's ends are atomic.
+        self._stores: deque[tuple[NewJob, AsyncResult]] = deque()
+        self._answers: deque[tuple[AsyncResult, object]] = deque()
+        self._accept: Accept | None = None
+        self._ended = False
+
+    def start(self) -> None:
+        """Start the thread; returns at once."""
+        _start_native_thread(self._run, ())
+
+    def _run(self) -> None:
+        try:
+            asyncio.set_event_loop(self._loop)
+            self._loop.run_forever()
+        finally:
+            self._ended = True
+
+    @property
+    def alive(self) -> bool:
+        """Whether the loop still runs."""
+        return not self._ended
+
+    def accepts_with(self, accept: Accept) -> None:
+        """Use *accept* for stores from now on; called on the loop's thread."""
+        self._accept = accept
+
+    def wake_hub(self, callback: Callable[[], None]) -> None:
+        """Run *callback* on the hub soon; callable from any thread."""
+        self._hub.loop.run_callback_threadsafe(callback)
+
+    def store(self, job: NewJob, *, timeout_s: float) -> Receipt:
+        """Have *job* accepted; blocks this greenlet only.
+
+        Stores that come while the loop is busy cross, and are committed, together. Raises
+        what refused the job, or RuntimeUnavailable after *timeout_s* (it may still be taken).
+        """
+        result = AsyncResult()
+        first = not self._stores
+        self._stores.append((job, result))
+        if first:
+            self._loop.call_soon_threadsafe(self._take_stores)
+        return _value(result, timeout_s)
+
+    def _take_stores(self) -> None:
+        taken: list[tuple[NewJob, AsyncResult]] = []
+        while self._stores:
+            taken.append(self._stores.popleft())
+        if not taken:
+            return
+        answers: list[Receipt | Mem9AsyncError] | list[RuntimeUnavailable]
+        if self._accept is None:
+            answers = [RuntimeUnavailable("the plugin is still starting")] * len(taken)
+        else:
+            try:
+                answers = self._accept([job for job, _ in taken])
+            except Exception as exc:
+                failed = RuntimeUnavailable(f"the queue failed: {type(exc).__name__}")
+                failed.__cause__ = exc
+                answers = [failed] * len(taken)
+        for (_, result), answer in zip(taken, answers, strict=True):
+            self._answer(result, answer)
+
+    def call[T](
+        self, function: Callable[[], Coroutine[object, object, T]], *, timeout_s: float
+    ) -> T:
+        """Run the coroutine of *function* on the loop and wait for it; blocks this greenlet only.
+
+        After *timeout_s* it is cancelled and RuntimeUnavailable raised.
+        """
+        result = AsyncResult()
+        tasks: list[asyncio.Task[None]] = []
+
+        async def run() -> None:
+            try:
+                self._answer(result, await function())
+            except asyncio.CancelledError:
+                raise
+            except BaseException as exc:
+                self._answer(result, exc)
+
+        def begin() -> None:
+            tasks.append(self._loop.create_task(run()))
+
+        self._loop.call_soon_threadsafe(begin)
+        try:
+            return _value(result, timeout_s)
+        except RuntimeUnavailable:
+            self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in tasks])
+            raise
+
+    def _answer(self, result: AsyncResult, answer: object) -> None:
+        first = not self._answers
+        self._answers.append((result, answer))
+        if first:
+            self.wake_hub(self._give_answers)
+
+    def _give_answers(self) -> None:
+        while self._answers:
+            result, answer = self._answers.popleft()
+            if isinstance(answer, BaseException):
+                result.set_exception(answer)
+            else:
+                result.set(answer)
+
+    def stop(self) -> None:
+        """Ask the loop to end; returns at once."""
+        if not self._ended:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+
+
+def _value[T](result: AsyncResult, timeout_s: float) -> T:
+    try:
+        value: T = result.get(timeout=timeout_s)
+    except gevent.Timeout as exc:
+        raise RuntimeUnavailable(
+            f"the plugin's background loop did not answer within {timeout_s:g} s"
+        ) from exc
+    return value

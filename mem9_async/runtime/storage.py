@@ -1,0 +1,95 @@
+"""Opens the process's journal, whatever state the place is in, and says what it can promise."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import structlog
+
+from mem9_async.models.outcome import Confirmation
+from mem9_async.queue import failpoints
+from mem9_async.queue.journal import Journal, JournalCorrupt, JournalError
+from mem9_async.queue.ownership import Claim, claim_new, claim_orphans, prepare
+from mem9_async.queue.sealing import Sealer, load_secret
+from mem9_async.runtime.places import data_directory, journal_directory, key_file
+from mem9_async.settings import Settings
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Storage:
+    """The journal in use. `claim` is None, and `reason` says why, when it is in memory only."""
+
+    journal: Journal
+    sealer: Sealer
+    durability: Literal["process", "power", "none"]
+    directory: Path | None
+    claim: Claim | None
+    reason: str | None = None
+
+
+def open_storage(settings: Settings, working_directory: Path) -> Storage:
+    """Open a journal on disk: an orphan's if there is one, else a new one; else one in memory.
+
+    Never raises for what a disk can do: the plugin must start.
+    """
+    data = data_directory(settings.data_dir, working_directory)
+    secret = settings.journal_key.get_secret_value() if settings.journal_key else None
+    try:
+        prepare(data)
+        directory = journal_directory(data)
+        prepare(directory)
+        sealer = Sealer(load_secret(secret, key_file(data)))
+    except OSError as exc:
+        return in_memory(settings, f"the data directory cannot be used: {exc.strerror or exc}")
+    try:
+        for claim in claim_orphans(directory):
+            journal = open_claimed(claim, sealer, settings)
+            if journal is not None:
+                return Storage(journal, sealer, settings.durability, directory, claim)
+        claim = claim_new(directory)
+        journal = _journal(claim.path, sealer, settings)
+    except (OSError, JournalError) as exc:
+        return in_memory(settings, f"the journal cannot be opened: {exc}")
+    log.info("journal.opened", journal_id=journal.file.journal_id)
+    return Storage(journal, sealer, settings.durability, directory, claim)
+
+
+def in_memory(settings: Settings, reason: str) -> Storage:
+    """A journal that ends with the process, and says so."""
+    log.error("journal.write_failed", reason=reason, error_type="disk_readonly")
+    sealer = Sealer(load_secret("memory only", Path()))
+    return Storage(_journal(None, sealer, settings), sealer, "none", None, None, reason)
+
+
+def open_claimed(claim: Claim, sealer: Sealer, settings: Settings) -> Journal | None:
+    """Open an orphan. A damaged file is set aside with all its bytes; None if it is not usable.
+
+    A file that is merely not ours to read (newer, or sealed with another key) is left as it is.
+    """
+    try:
+        journal = _journal(claim.path, sealer, settings)
+    except JournalCorrupt as exc:
+        failpoints.hit("quarantine.before")
+        aside = claim.set_aside("corrupt", int(time.time()))
+        failpoints.hit("quarantine.renamed")
+        log.error("journal.quarantined", reason=str(exc), file=aside.name)
+        return None
+    except JournalError as exc:
+        log.error("journal.locked", reason=str(exc), file=claim.path.name)
+        claim.release()
+        return None
+    log.info("journal.opened", journal_id=journal.file.journal_id, reason="taken over")
+    return journal
+
+
+def _journal(path: Path | None, sealer: Sealer, settings: Settings) -> Journal:
+    return Journal(
+        path,
+        sealer,
+        durability=settings.durability,
+        persist_keys=settings.persist_keys,
+        confirmation=Confirmation(settings.confirmation),
+    )
