@@ -15,8 +15,8 @@ class Appended:
     job_id: str
     lane_id: int
     space_id: int
+    lane_name: str
     size: int
-    accepted_at: float
     deduplicated: bool
 
 

@@ -1,14 +1,16 @@
 """Takes jobs in: room for them, the commit, and the receipt that is promised."""
 
+from collections.abc import Callable
+
 import structlog
 
 from mem9_async.models.errors import Mem9AsyncError, QueueFull
 from mem9_async.models.job import NewJob, QueueDepth, Receipt
+from mem9_async.models.outcome import Trouble
 from mem9_async.queue import failpoints
 from mem9_async.queue.clock import Clock
 from mem9_async.queue.deliverer import Deliverer
 from mem9_async.queue.journal import JournalError, JournalFull
-from mem9_async.queue.journal.reports import Reports
 from mem9_async.queue.lanes import Lanes
 from mem9_async.queue.records import Appended
 from mem9_async.runtime.news import News
@@ -30,7 +32,7 @@ class Accepting:
         storage: Storage,
         lanes: Lanes,
         deliverer: Deliverer,
-        reports: Reports,
+        trouble: Callable[[int], Trouble | None],
         news: News,
         clock: Clock,
     ) -> None:
@@ -38,7 +40,7 @@ class Accepting:
         self._storage = storage
         self._lanes = lanes
         self._deliverer = deliverer
-        self._reports = reports
+        self._trouble = trouble
         self._news = news
         self._clock = clock
         self._full = False
@@ -81,6 +83,8 @@ class Accepting:
         log.debug(
             "job.accepted",
             job_id=each.job_id,
+            lane=each.lane_name,
+            space=self._storage.journal.addresses.space_name(each.space_id),
             bytes=each.size,
             deduplicated=each.deduplicated or None,
         )
@@ -98,12 +102,11 @@ class Accepting:
             ),
             durability=self._storage.durability,
             durability_reason=self._storage.reason,
-            trouble=self._news.trouble(
-                space_id, held=depth, dead=lambda: self._reports.dead(space_id)
-            ),
+            trouble=self._trouble(space_id),
             notice=self._news.take_notice(space_id),
             outcome=None,
             waited_out=False,
+            kept=True,
         )
 
     def _refusal(self, job: NewJob, now: float) -> QueueFull | None:

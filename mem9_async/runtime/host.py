@@ -1,13 +1,17 @@
 """Starts the plugin in Dify's plugin host: SDK, logs, and the runtime once the host is ready."""
 
+import os
+import signal
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import gevent
 import structlog
 from dify_plugin import DifyPluginEnv, Plugin
+from dify_plugin.config.config import InstallMethod
 
 from mem9_async import logs, settings
+from mem9_async.models.errors import Mem9AsyncError
 from mem9_async.runtime import current
 from mem9_async.runtime.plugin import Plugin as Mem9Plugin
 
@@ -15,6 +19,7 @@ log = structlog.get_logger()
 
 # The host waits for the first heartbeat; nothing of ours may come before it.
 _START_AFTER_S = 0.2
+_WATCH_EVERY_S = 1.0
 
 
 def serve() -> None:
@@ -25,9 +30,30 @@ def serve() -> None:
     _relay_on_hub(relay)
     for problem in problems:
         log.warning("setting.ignored", reason=problem)
-    current.install(Mem9Plugin(loaded, Path.cwd()))
-    gevent.spawn_later(_START_AFTER_S, current.get().start)
-    Plugin(DifyPluginEnv(MAX_REQUEST_TIMEOUT=120)).run()
+    environment = DifyPluginEnv()
+    plugin = Mem9Plugin(
+        loaded, Path.cwd(), lasting=environment.INSTALL_METHOD is not InstallMethod.Serverless
+    )
+    current.install(plugin)
+    gevent.spawn_later(_START_AFTER_S, _look_after, plugin)
+    gevent.signal_handler(signal.SIGTERM, _leave, plugin)
+    Plugin(environment).run()
+
+
+def _look_after(plugin: Mem9Plugin) -> None:
+    while True:
+        try:
+            plugin.start()
+            plugin.watch()
+        except Mem9AsyncError as exc:
+            log.error("worker.failed", reason=exc.message)
+        gevent.sleep(_WATCH_EVERY_S)
+
+
+def _leave(plugin: Mem9Plugin) -> None:
+    # A courtesy of container stops; the daemon itself uses SIGKILL, which nothing needs to survive.
+    plugin.close()
+    os._exit(0)
 
 
 def _relay_on_hub(relay: logs.Relay) -> None:

@@ -6,8 +6,10 @@ package knows both sides. A wait on the hub always has an end.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Coroutine
+from typing import Any
 
 import gevent
 import uvloop
@@ -19,13 +21,17 @@ from mem9_async.models.job import NewJob, Receipt
 
 _start_native_thread: Callable[..., int] = monkey.get_original("_thread", "start_new_thread")
 
+_TICK_S = 0.5
+
 Accept = Callable[[list[NewJob]], list[Receipt | Mem9AsyncError]]
 
 
 class LoopThread:
     """A native thread with one uvloop loop, and the crossing from the hub to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, on_end: Callable[[], None] = lambda: None) -> None:
+        """*on_end* runs on the thread when its loop has ended, whatever ended it."""
+        self._on_end = on_end
         self._hub = gevent.get_hub()
         self._loop = uvloop.new_event_loop()
         # Both deques are filled on one side and emptied on the other; a deque's ends are atomic.
@@ -33,6 +39,7 @@ class LoopThread:
         self._answers: deque[tuple[AsyncResult, object]] = deque()
         self._accept: Accept | None = None
         self._ended = False
+        self._ticked_at = time.monotonic()
 
     def start(self) -> None:
         """Start the thread; returns at once."""
@@ -41,14 +48,25 @@ class LoopThread:
     def _run(self) -> None:
         try:
             asyncio.set_event_loop(self._loop)
+            self._loop.call_soon(self._tick)
             self._loop.run_forever()
         finally:
             self._ended = True
+            self._on_end()
+
+    def _tick(self) -> None:
+        self._ticked_at = time.monotonic()
+        self._loop.call_later(_TICK_S, self._tick)
 
     @property
-    def alive(self) -> bool:
-        """Whether the loop still runs."""
-        return not self._ended
+    def ended(self) -> bool:
+        """Whether the loop has stopped running."""
+        return self._ended
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the loop last had a turn; more than a second means that it is stuck."""
+        return time.monotonic() - self._ticked_at
 
     def accepts_with(self, accept: Accept) -> None:
         """Use *accept* for stores from now on; called on the loop's thread."""
@@ -69,7 +87,8 @@ class LoopThread:
         self._stores.append((job, result))
         if first:
             self._loop.call_soon_threadsafe(self._take_stores)
-        return _value(result, timeout_s)
+        receipt: Receipt = _value(result, timeout_s)
+        return receipt
 
     def _take_stores(self) -> None:
         taken: list[tuple[NewJob, AsyncResult]] = []
@@ -113,7 +132,8 @@ class LoopThread:
 
         self._loop.call_soon_threadsafe(begin)
         try:
-            return _value(result, timeout_s)
+            value: T = _value(result, timeout_s)
+            return value
         except RuntimeUnavailable:
             self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in tasks])
             raise
@@ -138,11 +158,10 @@ class LoopThread:
             self._loop.call_soon_threadsafe(self._loop.stop)
 
 
-def _value[T](result: AsyncResult, timeout_s: float) -> T:
+def _value(result: AsyncResult, timeout_s: float) -> Any:
     try:
-        value: T = result.get(timeout=timeout_s)
+        return result.get(timeout=timeout_s)
     except gevent.Timeout as exc:
         raise RuntimeUnavailable(
             f"the plugin's background loop did not answer within {timeout_s:g} s"
         ) from exc
-    return value

@@ -28,12 +28,11 @@ _EMOJI = "\u2600-\u27bf\U0001f1e6-\U0001f3fa\U0001f400-\U0001faff"
 _LETTER = rf"[^\W_{_HAN}{_HIRAGANA}{_KATAKANA}]"
 
 _ACCENTS = re.compile("[\u0300-\u036f]+")
-# What folding can change: everything but ASCII, Han, kana, Hangul and their usual punctuation.
-# Chinese text would otherwise pay 50 microseconds per 200 characters for nothing.
-_FOLDABLE = re.compile(
-    "[^\x00-\x7f\u3000-\u303f\u3041-\u3096\u30a1-\u30fe\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3"
-    "，。！？；：（）、]"
-)
+# Han, kana, Hangul and common punctuation: lower() changes nothing there that folding would not.
+_PLAIN = "\x00-\x7f\u3000-\u303f\u3041-\u3096\u30a1-\u30fe\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3"
+_PLAIN += "，。！？；：（）、—–“”«»"
+_NEEDS_FOLDING = re.compile(f"[^{_PLAIN}À-ɏ’‘‐‑]")
+_ACCENTED = re.compile("[À-ɏ’‘‐‑]")
 _TOKEN = re.compile(
     rf"(?P<unspaced>[{_HAN}{_HIRAGANA}{_KATAKANA}]+)"
     rf"|(?P<emoji>[{_EMOJI}])"
@@ -59,35 +58,58 @@ _CHINESE_PIECE = re.compile(
 
 
 def normalise(text: str) -> str:
-    """Fold *text* so that spellings of one word compare equal; idempotent for letters.
+    """Fold *text* so that spellings of one word compare equal.
 
     Full-width forms, case, accents and typographic apostrophes disappear; Korean syllables and
     voiced kana stay whole.
     """
-    if text.isascii() or not _FOLDABLE.search(text):
+    if text.isascii():
         return text.lower()
-    folded = unicodedata.normalize("NFKD", text).casefold()
-    plain = unicodedata.normalize("NFC", _ACCENTS.sub("", folded))
+    # Folding a whole text costs 50 microseconds per 200 characters, most of it for nothing.
+    if not _NEEDS_FOLDING.search(text):
+        return _ACCENTED.sub(_fold_one, text).lower()
+    return _fold(text)
+
+
+def _fold(text: str) -> str:
+    plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", text).casefold())
+    plain = unicodedata.normalize("NFC", plain)
     return plain.replace("’", "'").replace("‘", "'").replace("‑", "-").replace("‐", "-")
 
 
-@dataclass(frozen=True, slots=True)
-class _Term:
-    """One significant word. `needed` of `parts` must occur; `whole` then decides for words."""
+_FOLDED = {char: _fold(char) for char in map(chr, [*range(0xC0, 0x250), *map(ord, "’‘‐‑")])}
 
-    parts: tuple[str, ...]
-    needed: int
-    whole: re.Pattern[str] | None = None
+
+def _fold_one(found: re.Match[str]) -> str:
+    return _FOLDED[found[0]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """A significant word of a script with spaces; `stem` opens each of its forms."""
+
+    stem: str
+    whole: re.Pattern[str]
 
     def occurs_in(self, text: str) -> bool:
-        # The substring test is cheap and settles nearly every text before the pattern runs.
-        found = 0
-        for part in self.parts:
-            if part in text:
-                found += 1
-                if found == self.needed:
-                    return self.whole is None or self.whole.search(text) is not None
+        # A plain find settles nearly every text; the pattern, tried only there, is slow to scan.
+        at = text.find(self.stem)
+        while at >= 0:
+            if self.whole.match(text, at):
+                return True
+            at = text.find(self.stem, at + 1)
         return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A significant part of a text without spaces: `needed` of its `pairs` must occur."""
+
+    pairs: tuple[str, ...]
+    needed: int
+
+    def occurs_in(self, text: str) -> bool:
+        return sum(pair in text for pair in self.pairs) >= self.needed
 
 
 class Matcher:
@@ -199,25 +221,24 @@ def _is_emoji(word: str) -> bool:
     return re.fullmatch(f"[{_EMOJI}]", word) is not None
 
 
-def _term(word: str) -> _Term:
+def _term(word: str) -> _Word | _Run:
     if re.match(f"[{_HAN}{_HIRAGANA}{_KATAKANA}]", word):
         if len(word) <= 2:
-            return _Term(parts=(word,), needed=1)
+            return _Run((word,), needed=1)
         pairs = tuple(dict.fromkeys(word[i : i + 2] for i in range(len(word) - 1)))
-        return _Term(parts=pairs, needed=(len(pairs) + 1) // 2)
+        return _Run(pairs, needed=(len(pairs) + 1) // 2)
     if _is_emoji(word):
-        return _Term(parts=(word,), needed=1)
+        return _Run((word,), needed=1)
     if _HANGUL_WORD.fullmatch(word):
-        return _Term((word,), 1, re.compile(rf"(?<!{_LETTER}){word}{_PARTICLE}?(?!{_LETTER})"))
+        return _Word(word, re.compile(rf"(?<!{_LETTER}){word}{_PARTICLE}?(?!{_LETTER})"))
     forms = _forms(word)
     shared = min(forms, key=len)
     while not all(form.startswith(shared) for form in forms):
         shared = shared[:-1]
     either = "|".join(map(re.escape, sorted(forms, key=len, reverse=True)))
     # `c` is not `c++` or `c#`; a code such as `xr-7` is not the beginning of `xr-7-b`.
-    return _Term(
-        parts=(shared,),
-        needed=1,
+    return _Word(
+        stem=shared,
         whole=re.compile(rf"(?<!{_LETTER})(?:{either})(?!{_LETTER}|\+\+|#(?!{_LETTER}))"),
     )
 

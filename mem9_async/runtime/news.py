@@ -4,12 +4,14 @@ A store answers before mem9 does, so a refusal is told by the next answer for th
 """
 
 from collections.abc import Callable
+from typing import Literal
 
 from mem9_async.models.outcome import Outcome, Trouble
 from mem9_async.queue.policy import Decision, Move
 
 _REPEAT_S = 15 * 60.0  # the same runtime-state notice is shown once in this time
-_STATES = {Move.PARK: "parked", Move.BURY: "dead"}
+_State = Literal["retrying", "parked", "dead"]
+_STATES: dict[Move, _State] = {Move.PARK: "parked", Move.BURY: "dead"}
 
 
 class News:
@@ -17,13 +19,13 @@ class News:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._failures: dict[int, tuple[Outcome, str, str, float]] = {}
+        self._failures: dict[int, tuple[Outcome, _State, str, float]] = {}
         self._notices: dict[int, str] = {}
         self._shown: dict[int, dict[str, float]] = {}
 
     def failed(self, space_id: int, outcome: Outcome, decision: Decision) -> None:
         """Remember a failure until a success answers it."""
-        state = _STATES.get(decision.move, "retrying")
+        state: _State = _STATES.get(decision.move, "retrying")
         until = self._now() + decision.after_s
         self._failures[space_id] = (outcome, state, decision.reason, until)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from mem9_async.models.job import Payload, PendingWrite
-from mem9_async.models.space import Lane
+from mem9_async.models.space import Lane, Space
 from mem9_async.runtime.matching import Matcher, normalise
 
 _MAX_JOBS = 2_000
@@ -39,9 +39,10 @@ class Recent:
         while len(self._jobs) > _MAX_JOBS or self._bytes > _MAX_BYTES:
             self._forget(next(iter(self._jobs)))
 
-    def holds(self, job_id: str) -> bool:
-        """Whether this job was delivered lately."""
-        return job_id in self._jobs
+    def holds(self, job_id: str, space: Space | None) -> bool:
+        """Whether this job of *space* was delivered lately."""
+        job = self._jobs.get(job_id)
+        return job is not None and job.lane.space == space
 
     def find(
         self,

@@ -29,6 +29,12 @@ class Storage:
     claim: Claim | None
     reason: str | None = None
 
+    def close(self) -> None:
+        """Close the journal and let another process have it. Belongs to the thread that opened it."""
+        self.journal.close()
+        if self.claim is not None:
+            self.claim.release()
+
 
 def open_storage(settings: Settings, working_directory: Path) -> Storage:
     """Open a journal on disk: an orphan's if there is one, else a new one; else one in memory.

@@ -1,7 +1,6 @@
 """What has to be done now and then: adopt, tidy, count, report."""
 
 import asyncio
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import structlog
@@ -25,20 +24,6 @@ class Upkeep:
 
     def __init__(self, app: "App") -> None:
         self._app = app
-        self._delivered: Counter[int] = Counter()
-        self._redelivered: Counter[int] = Counter()
-
-    def count_delivered(self, space_id: int, jobs: int, *, redelivered: bool) -> None:
-        """Count a delivered batch, for this process's reports."""
-        self._delivered[space_id] += jobs
-        if redelivered:
-            self._redelivered[space_id] += jobs
-
-    def delivered(self, space_id: int | None) -> tuple[int, int]:
-        """Jobs of the space delivered, and among them redelivered, since this process began."""
-        if space_id is None:
-            return 0, 0
-        return self._delivered[space_id], self._redelivered[space_id]
 
     async def run(self) -> None:
         """Keep house until cancelled."""
@@ -56,7 +41,7 @@ class Upkeep:
     def report(self) -> None:
         """Log how the queue stands."""
         app = self._app
-        counters = app.storage.journal.file.counters()
+        counters = app.storage.journal.counters()
         log.info(
             "stats.reported",
             jobs=app.lanes.depth,

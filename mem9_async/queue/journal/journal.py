@@ -4,7 +4,8 @@ Verbs, not tables. Each verb is one transaction; when it returns, it is committe
 `synchronous = NORMAL` a commit survives SIGKILL, with FULL a power cut too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -23,6 +24,7 @@ from mem9_async.queue.sealing import Sealer
 
 IN_FLIGHT, RETRYABLE = 1, 2
 OWN_FIRST_SEQ = 1 << 40  # adopted jobs are numbered downwards from here
+_COUNTED_TO = "counted_to_seq"
 DEATHS_ALONE = 2  # from then on a job is sent alone: it may be what ends the process
 payloads: TypeAdapter[Payload] = TypeAdapter(Payload)
 
@@ -51,6 +53,12 @@ class Journal:
         first, last = self._db.execute("SELECT min(seq), max(seq) FROM jobs").fetchone()
         self._next_seq = max(OWN_FIRST_SEQ, (last or 0) + 1)
         self.low_seq = min(OWN_FIRST_SEQ, first or OWN_FIRST_SEQ)
+        # Counting costs a page in every commit. What was accepted since the last count is in the
+        # file anyway, above the mark: nothing leaves the file without a count.
+        mark = self.file.counters().get(_COUNTED_TO, 0)
+        self._uncounted: int = self._db.execute(
+            "SELECT count(*) FROM jobs WHERE seq > ? AND seq >= ?", (mark, OWN_FIRST_SEQ)
+        ).fetchone()[0]
 
     def close(self) -> None:
         """Close the file without draining it."""
@@ -67,9 +75,9 @@ class Journal:
         failpoints.hit("append.before")
         with self.file.transaction():
             appended = [self._append(job, now) for job in jobs]
-            self.file.count("accepted", sum(not each.deduplicated for each in appended))
             self.file.count("deduplicated", sum(each.deduplicated for each in appended))
             failpoints.hit("append.written")
+        self._uncounted += sum(not each.deduplicated for each in appended)
         failpoints.hit("append.committed")
         return appended
 
@@ -101,7 +109,9 @@ class Journal:
                 "SELECT job_id FROM jobs WHERE lane_id = ? AND dedup = ? AND state = 0",
                 (known.lane_id, dedup),
             ).fetchone()[0]
-        return Appended(job_id.hex(), known.lane_id, known.space_id, size, now, not inserted)
+        return Appended(
+            job_id.hex(), known.lane_id, known.space_id, known.fingerprint, size, not inserted
+        )
 
     # Sending
 
@@ -226,7 +236,7 @@ class Journal:
     def delivered(self, row: int, *, jobs: int, redelivered: bool) -> None:
         """Forget the batch's jobs: mem9 has taken them."""
         failpoints.hit("settle.before")
-        with self.file.transaction():
+        with self.file.transaction(), self.counted():
             self._db.execute("DELETE FROM jobs WHERE batch_row = ?", (row,))
             self._db.execute("DELETE FROM batches WHERE batch_row = ?", (row,))
             self.file.count("delivered", jobs)
@@ -234,6 +244,25 @@ class Journal:
                 self.file.count("redelivered", jobs)
             failpoints.hit("settle.written")
         failpoints.hit("settle.committed")
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count what was accepted since the last time, before anything leaves the file."""
+        uncounted = self._uncounted
+        if uncounted:
+            self.file.count("accepted", uncounted)
+            self._db.execute(
+                "INSERT OR REPLACE INTO counters VALUES (?, ?)", (_COUNTED_TO, self._next_seq - 1)
+            )
+        yield
+        self._uncounted -= uncounted
+
+    def counters(self) -> dict[str, int]:
+        """Every counter since the journal began."""
+        counted = self.file.counters()
+        counted["accepted"] = counted.get("accepted", 0) + self._uncounted
+        counted.pop(_COUNTED_TO, None)
+        return counted
 
     def retry(self, row: int, outcome: Outcome, *, due_at: float, costs_attempt: bool) -> None:
         """Keep the batch as it is for another attempt at *due_at*."""
@@ -296,7 +325,7 @@ class Journal:
 
     def bury(self, row: int, outcome: Outcome, *, now: float) -> int:
         """Set the batch's jobs aside as dead letters; return how many."""
-        with self.file.transaction():
+        with self.file.transaction(), self.counted():
             buried = self._db.execute(
                 "UPDATE jobs SET state = 4, batch_row = NULL, finished_at = ?, sealed_outcome = ?"
                 " WHERE batch_row = ?",

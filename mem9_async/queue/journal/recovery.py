@@ -28,7 +28,7 @@ class Recovery:
         Due times are clamped into [now, now + *max_due_in_s*]: the wall clock may have jumped.
         """
         db = self._file.db
-        with self._file.transaction():
+        with self._file.transaction(), self._journal.counted():
             caught = db.execute(
                 "UPDATE jobs SET deaths = deaths + 1 WHERE batch_row IN"
                 " (SELECT batch_row FROM batches WHERE state = 1)"

@@ -3,8 +3,10 @@
 APPLICATION_ID = 0x6D656D39  # "mem9"
 VERSION = 1
 
-# auto_vacuum takes effect only before the first table exists.
+# auto_vacuum takes effect only before the first table exists. The file is ours alone (ownership):
+# EXCLUSIVE spares the locks of every commit and the shared-memory file.
 PRAGMAS = """
+PRAGMA locking_mode = EXCLUSIVE;
 PRAGMA auto_vacuum = INCREMENTAL;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = {synchronous};

@@ -1,0 +1,163 @@
+"""A search: mem9's answer, one more try if asked, and the writes mem9 may not show yet."""
+
+import time
+from collections.abc import Callable, Coroutine
+
+import structlog
+
+from mem9_async.client.client import Mem9Client
+from mem9_async.models.errors import RequestFailed
+from mem9_async.models.job import PendingWrite
+from mem9_async.models.memory import SearchQuery, SearchResult
+from mem9_async.models.space import Lane, Space
+from mem9_async.queue.clock import Clock
+from mem9_async.queue.journal import Journal
+from mem9_async.queue.journal.reports import Reports
+from mem9_async.queue.parking import Parking
+from mem9_async.runtime.matching import Matcher
+from mem9_async.runtime.news import News
+from mem9_async.runtime.recent import Recent
+
+log = structlog.get_logger()
+
+_LOOKED_AT = 500  # newest undelivered jobs of a scope that a search compares
+_SHOWN = 20
+_STATE_EVERY_S = 15 * 60.0
+_WORTH_A_RETRY_S = 1.0
+
+Spawn = Callable[[Coroutine[object, object, None]], None]
+
+
+class Recall:
+    """Answers searches; belongs to the loop's thread."""
+
+    def __init__(
+        self,
+        *,
+        client: Mem9Client,
+        journal: Journal,
+        reports: Reports,
+        parking: Parking,
+        recent: Recent,
+        news: News,
+        clock: Clock,
+        timeout_s: float,
+        spawn: Spawn,
+    ) -> None:
+        self._client = client
+        self._addresses = journal.addresses
+        self._reports = reports
+        self._parking = parking
+        self._recent = recent
+        self._news = news
+        self._clock = clock
+        self._timeout_s = timeout_s
+        self._spawn = spawn
+        self._state_asked_at: dict[Space, float] = {}
+
+    async def search(
+        self, query: SearchQuery, *, include_pending: bool, retry_query: str | None
+    ) -> SearchResult:
+        """Recall, once more with *retry_query* if nothing was found, and add pending writes.
+
+        Waits at most the search timeout in all. Raises RequestFailed: an empty result always
+        means that mem9 found nothing.
+        """
+        started = time.monotonic()
+        result = await self._client.search(query, timeout_s=self._timeout_s)
+        left_s = self._timeout_s - (time.monotonic() - started)
+        if not result.memories and retry_query and left_s > _WORTH_A_RETRY_S:
+            result = await self._again(query, retry_query, result, left_s)
+        pending = self._pending(query, result) if include_pending else ()
+        self._ask_state(query.space, query.caller_agent_id)
+        return result.model_copy(
+            update={
+                "pending": pending,
+                "notice": self._notice(query.space, result.notice),
+                "elapsed_s": time.monotonic() - started,
+            }
+        )
+
+    async def _again(
+        self, query: SearchQuery, retry_query: str, first: SearchResult, left_s: float
+    ) -> SearchResult:
+        try:
+            second = await self._client.search(
+                query.model_copy(update={"query": retry_query}), timeout_s=left_s
+            )
+        except RequestFailed as exc:
+            # The first answer stands: mem9 was asked and found nothing.
+            log.debug("search.retry_failed", error_type=exc.outcome.error_type)
+            return first
+        return second.model_copy(
+            update={
+                "attempts": first.attempts + second.attempts,
+                "notice": second.notice or first.notice,
+            }
+        )
+
+    def _pending(self, query: SearchQuery, result: SearchResult) -> tuple[PendingWrite, ...]:
+        """Writes of the query's scope that match it and that mem9 may not show, newest first."""
+        matcher = Matcher(query.query)
+        space_id = self._addresses.find_space(query.space)
+        found: list[PendingWrite] = []
+        if space_id is not None:
+            found += self._undelivered(space_id, query, matcher)
+
+        def in_scope(lane: Lane) -> bool:
+            return (
+                lane.space == query.space
+                and query.session_id in (None, lane.session_id)
+                and query.agent_id in (None, lane.agent_id)
+            )
+
+        contents = (memory.content for memory in result.memories)
+        found += self._recent.find(in_scope, matcher, contents)
+        return tuple(found[:_SHOWN])
+
+    def _undelivered(
+        self, space_id: int, query: SearchQuery, matcher: Matcher
+    ) -> list[PendingWrite]:
+        now = self._clock.now()
+        waiting = self._reports.waiting(
+            space_id,
+            session_id=query.session_id,
+            agent_id=query.agent_id,
+            parked=self._parking.get(space_id) is not None,
+            limit=_LOOKED_AT,
+        )
+        return [
+            PendingWrite(
+                job_id=job.job_id,
+                content=job.payload.text,
+                state=job.state,
+                age_s=round(max(0.0, now - job.accepted_at), 3),
+            )
+            for job in waiting
+            if matcher.matches(job.payload.text)
+        ]
+
+    def _notice(self, space: Space, fresh: str | None) -> str | None:
+        space_id = self._addresses.find_space(space)
+        if space_id is None:
+            return fresh
+        kept = self._news.take_notice(space_id)
+        if fresh is not None:
+            self._news.shown(space_id, fresh)
+        return fresh or kept
+
+    def _ask_state(self, space: Space, agent_id: str) -> None:
+        """Ask mem9 how the space's quota stands, in the background and not often."""
+        space_id = self._addresses.find_space(space)
+        now = time.monotonic()
+        asked_at = self._state_asked_at.get(space)
+        if space_id is None or (asked_at is not None and now - asked_at < _STATE_EVERY_S):
+            return
+        self._state_asked_at[space] = now
+
+        async def ask() -> None:
+            text = await self._client.runtime_notice(space, agent_id)
+            if text:
+                self._news.notice(space_id, text)
+
+        self._spawn(ask())

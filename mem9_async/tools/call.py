@@ -1,0 +1,45 @@
+"""One tool call as Dify hands it over, before anything in it is believed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Writer(Protocol):
+    """Where the lines for Dify's daemon go."""
+
+    def write(self, data: str) -> None:
+        """Write *data* as it is."""
+
+
+class Session(Protocol):
+    """The part of the SDK's session that an answer needs."""
+
+    session_id: str
+    conversation_id: str | None
+    writer: Writer
+
+
+class Runtime(Protocol):
+    """The part of the SDK's tool runtime that a call needs."""
+
+    credentials: dict[str, object]
+    user_id: str | None
+
+
+class ToolCall(Protocol):
+    """An SDK tool instance: made by the SDK for one call."""
+
+    session: Session
+    runtime: Runtime
+
+
+# No repr: it would show keys and contents wherever a call is printed.
+@dataclass(frozen=True, slots=True, repr=False)
+class Call:
+    """What was asked, with which credentials, by whom. Values are unchecked."""
+
+    parameters: Mapping[str, object]
+    credentials: Mapping[str, object]
+    user_id: str | None = None
+    conversation_id: str | None = None

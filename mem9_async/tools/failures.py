@@ -1,0 +1,118 @@
+"""Every error a tool can meet, as the part of an answer that tells it. Nothing here is secret."""
+
+from mem9_async.models.errors import (
+    CredentialsMissing,
+    Mem9AsyncError,
+    QueueFull,
+    RequestFailed,
+    RuntimeUnavailable,
+)
+from mem9_async.models.outcome import ErrorType, Outcome, QuotaDenial
+from mem9_async.tools.payloads import Failure, Quota, QuotaAction, Reason, Retry
+
+REQUEST_FAILED = "mem9 request failed"
+_DENIED_WAIT_S = 60.0  # mem9's post-quota window, where it names no wait
+_TOO_MANY_REQUESTS = 429
+
+#: error_type -> what a caller can make of it, and whether the same call may succeed later.
+_ADVICE: dict[ErrorType, tuple[Reason, bool]] = {
+    ErrorType.DNS_ERROR: ("unavailable", True),
+    ErrorType.CONNECTION_REFUSED: ("unavailable", True),
+    ErrorType.CONNECT_TIMEOUT: ("timeout", True),
+    ErrorType.TLS_ERROR: ("unavailable", False),
+    ErrorType.POOL_TIMEOUT: ("timeout", True),
+    ErrorType.CONNECTION_RESET: ("unavailable", True),
+    ErrorType.READ_TIMEOUT: ("timeout", True),
+    ErrorType.PROTOCOL_ERROR: ("unavailable", True),
+    ErrorType.INVALID_RESPONSE: ("unavailable", True),
+    ErrorType.REDIRECT: ("invalid_request", False),
+    ErrorType.AUTH: ("unauthorized", False),
+    ErrorType.REJECTED: ("invalid_request", False),
+    ErrorType.QUOTA_EXHAUSTED: ("quota_denied", False),
+    ErrorType.NOT_FOUND: ("invalid_request", False),
+    ErrorType.REQUEST_TIMEOUT: ("timeout", True),
+    ErrorType.CONFLICT: ("unavailable", False),
+    ErrorType.TOO_LARGE: ("invalid_request", False),
+    ErrorType.RATE_LIMITED: ("rate_limited", True),
+    ErrorType.SERVER_ERROR: ("unavailable", True),
+    ErrorType.UNAVAILABLE: ("unavailable", True),
+    ErrorType.GATEWAY_TIMEOUT: ("timeout", True),
+    ErrorType.PAYLOAD_MISMATCH: ("unavailable", False),
+    ErrorType.DEADLINE_EXCEEDED: ("timeout", False),
+    ErrorType.WORKER_CRASH: ("unavailable", False),
+    ErrorType.KEY_MISSING: ("unauthorized", False),
+    ErrorType.BUG: ("unavailable", False),
+}
+
+
+def of(error: Mem9AsyncError) -> Failure:
+    """Return what *error* means to the caller."""
+    match error:
+        case RequestFailed():
+            return of_outcome(error.outcome)
+        case QueueFull():
+            retry = Retry(reason="unavailable", retryable=True, after_s=error.after_s)
+        case RuntimeUnavailable():
+            retry = Retry(reason="unavailable", retryable=True)
+        case CredentialsMissing():
+            retry = Retry(reason="unauthorized", retryable=False)
+        case _:
+            retry = Retry(reason="invalid_request", retryable=False)
+    return Failure(error=error.message, code=error.code, retry=retry)
+
+
+def of_outcome(outcome: Outcome) -> Failure:
+    """Return what a request that mem9 did not carry out means to the caller."""
+    if outcome.denial is not None:
+        return _denied(outcome, outcome.denial)
+    error_type = outcome.error_type or ErrorType.SERVER_ERROR
+    reason, retryable = _ADVICE[error_type]
+    answered = outcome.http_status is not None and error_type is not ErrorType.INVALID_RESPONSE
+    return Failure(
+        error=REQUEST_FAILED if answered else outcome.error or REQUEST_FAILED,
+        code=str(error_type),
+        status_code=outcome.http_status,
+        detail=outcome.detail,
+        retry=Retry(reason=reason, retryable=retryable, after_s=outcome.retry_after_s),
+    )
+
+
+def unexpected() -> Failure:
+    """Return what the caller is told of a fault of our own, whose text might hold anything."""
+    return Failure(
+        error="The plugin met an unexpected error; its log has the details.",
+        code="internal_error",
+        retry=Retry(reason="unavailable", retryable=False),
+    )
+
+
+def _denied(outcome: Outcome, denial: QuotaDenial) -> Failure:
+    action = denial.action
+    after_s = denial.retry_after_s if denial.retry_after_s is not None else outcome.retry_after_s
+    # 402 asks a person to change the account; 429 passes by itself.
+    passes = outcome.http_status == _TOO_MANY_REQUESTS
+    if passes and after_s is None:
+        after_s = _DENIED_WAIT_S
+    return Failure(
+        error=denial.message,
+        code=denial.code,
+        status_code=outcome.http_status,
+        user_message=denial.user_message,
+        quota=Quota(
+            code=denial.code,
+            message=denial.message,
+            user_message=denial.user_message,
+            meter=denial.meter,
+            retry_after_s=denial.retry_after_s,
+            action=None
+            if action is None
+            else QuotaAction(
+                type=action.type,
+                provider_action_code=action.provider_action_code,
+                url=action.url,
+                severity=action.severity,
+            ),
+        ),
+        action_url=action.url if action else None,
+        retry=Retry(reason="quota_denied", retryable=passes, after_s=after_s),
+    )

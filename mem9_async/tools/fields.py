@@ -1,0 +1,168 @@
+"""Read one value out of Dify's loosely typed parameters, or refuse it with a stable code.
+
+Models write numbers as text, lists as JSON and flags as words; workflow variables arrive
+typed. Everything ends up in one form here; what has no clear meaning is refused.
+"""
+
+import math
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+from pydantic_core import from_json, to_json
+
+from mem9_async.models.errors import InvalidRequest
+
+_TRUE = frozenset({"true", "1", "yes", "on"})
+_FALSE = frozenset({"false", "0", "no", "off"})
+
+
+def text(parameters: Mapping[str, object], name: str) -> str | None:
+    """Return the trimmed text, None when it is absent or blank. Numbers become text.
+
+    Raises InvalidRequest (`<name>_not_text`) for flags, lists and objects.
+    """
+    value = parameters.get(name)
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return clean(value) or None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    raise InvalidRequest(f"{name} must be text, not {_kind(value)}", code=f"{name}_not_text")
+
+
+def clean(value: str) -> str:
+    """Trim *value* and drop what no server can store: NUL bytes and halves of characters."""
+    if "\x00" in value:
+        value = value.replace("\x00", "")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            value = value.encode("utf-8", "replace").decode()
+    return value.strip()
+
+
+def flag(parameters: Mapping[str, object], name: str, *, default: bool = False) -> bool:
+    """Return the flag; words and numbers that mean yes or no are understood."""
+    value = parameters.get(name)
+    if isinstance(value, bool):
+        return value
+    if value is None:
+        return default
+    if isinstance(value, int | float) and value in (0, 1):
+        return bool(value)
+    if isinstance(value, str):
+        word = value.strip().lower()
+        if not word:
+            return default
+        if word in _TRUE:
+            return True
+        if word in _FALSE:
+            return False
+    raise InvalidRequest(f"{name} must be true or false", code=f"{name}_not_boolean")
+
+
+def bounded(
+    parameters: Mapping[str, object], name: str, *, default: int, low: int, high: int
+) -> int:
+    """Return a whole number, clamped into low..high; what is no number means *default*."""
+    number = _number(parameters.get(name))
+    return default if number is None else max(low, min(high, number))
+
+
+def whole(parameters: Mapping[str, object], name: str) -> int | None:
+    """Return a whole number of at least 0, None when absent; refuse anything else."""
+    value = parameters.get(name)
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    number = _number(value)
+    if number is None or number < 0:
+        raise InvalidRequest(f"{name} must be a whole number", code=f"{name}_not_a_number")
+    return number
+
+
+def items(parameters: Mapping[str, object], name: str) -> tuple[str, ...] | None:
+    """Return a list of trimmed texts without blanks and repeats; None when absent.
+
+    A JSON list, a list, or text parted by commas (mem9's own filters part tags by comma,
+    so no entry can hold one). An empty JSON list is an empty tuple.
+    """
+    value = parameters.get(name)
+    if isinstance(value, str):
+        stripped = value.strip()
+        if not stripped:
+            return None
+        value = json_value(stripped, name) if stripped.startswith("[") else [stripped]
+    if value is None:
+        return None
+    if not isinstance(value, list | tuple):
+        raise InvalidRequest(
+            f"{name} must be a list of texts, not {_kind(value)}", code=f"{name}_invalid"
+        )
+    found: dict[str, None] = {}
+    for entry in value:
+        if isinstance(entry, bool) or not isinstance(entry, str | int | float):
+            raise InvalidRequest(
+                f"{name} must hold texts only, not {_kind(entry)}", code=f"{name}_invalid"
+            )
+        found.update(dict.fromkeys(clean(part) for part in str(entry).split(",")))
+    found.pop("", None)
+    return tuple(found)
+
+
+def json_object(parameters: Mapping[str, object], name: str) -> dict[str, JsonValue] | None:
+    """Return a JSON object given as such or as text; None when absent or blank."""
+    value = parameters.get(name)
+    if isinstance(value, str):
+        if not value.strip():
+            return None
+        value = json_value(value, name)
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise InvalidRequest(
+            f"{name} must be a JSON object, not {_kind(value)}", code=f"{name}_invalid"
+        )
+    # Round trip: a value that is no JSON (a file object, NaN) must not reach the journal.
+    try:
+        parsed: dict[str, JsonValue] = from_json(
+            to_json(value, inf_nan_mode="constants"), allow_inf_nan=False
+        )
+    except ValueError:
+        raise InvalidRequest(f"{name} is not valid JSON", code=f"{name}_invalid") from None
+    return parsed
+
+
+def json_value(source: str, name: str) -> JsonValue:
+    """Parse JSON text; refuse what is none, and numbers that JSON does not have."""
+    try:
+        parsed: JsonValue = from_json(source, allow_inf_nan=False)
+    except ValueError:
+        raise InvalidRequest(f"{name} is not valid JSON", code=f"{name}_invalid") from None
+    return parsed
+
+
+def _number(value: object) -> int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return int(value)
+    return None
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, bool):
+        return "a flag"
+    if isinstance(value, list | tuple):
+        return "a list"
+    if isinstance(value, Mapping):
+        return "an object"
+    return "a number" if isinstance(value, int | float) else f"a {type(value).__name__}"

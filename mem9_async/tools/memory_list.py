@@ -1,0 +1,17 @@
+"""The tool memory_list. The SDK runs a copy of this file of its own: no state, one class."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from dify_plugin import Tool
+
+from mem9_async.runtime import current
+from mem9_async.tools import answer, calls
+from mem9_async.tools.memory_payload import ListAnswer
+
+
+class MemoryListTool(Tool):
+    """Pages through a space's memories."""
+
+    def _invoke(self, tool_parameters: dict[str, Any]) -> Iterable[Any]:
+        return answer.reply(self, tool_parameters, calls.list_memories, ListAnswer, current.get)

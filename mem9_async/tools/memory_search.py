@@ -1,0 +1,17 @@
+"""The tool memory_search. The SDK runs a copy of this file of its own: no state, one class."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from dify_plugin import Tool
+
+from mem9_async.runtime import current
+from mem9_async.tools import answer, calls
+from mem9_async.tools.search_payload import SearchAnswer
+
+
+class MemorySearchTool(Tool):
+    """Recalls memories, and knows what is still on its way."""
+
+    def _invoke(self, tool_parameters: dict[str, Any]) -> Iterable[Any]:
+        return answer.reply(self, tool_parameters, calls.search, SearchAnswer, current.get)

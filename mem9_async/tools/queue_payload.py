@@ -1,0 +1,96 @@
+"""memory_queue's answer: the write queue as one space may see it. Never a content or a key."""
+
+from typing import Literal
+
+from mem9_async.models.job import JobReport, JobState, LaneReport, QueueReport
+from mem9_async.tools.params import QueueQuestion
+from mem9_async.tools.payloads import Answer, Part
+from mem9_async.tools.store_payload import Delivery, delivery
+
+
+class Lane(Part):
+    """One ordered stream of jobs, named by a fingerprint. Age in seconds."""
+
+    lane: str
+    session_id: str | None = None
+    depth: int
+    oldest_age_s: float | None = None
+
+
+class Job(Part):
+    """One job: where it is and what went wrong last. Times in seconds."""
+
+    job_id: str
+    state: JobState | Literal["delivered", "unknown"]
+    age_s: float | None = None
+    attempts: int
+    next_attempt_in_s: float | None = None
+    error_type: str | None = None
+    error: str | None = None
+
+
+class QueueAnswer(Answer):
+    """memory_queue's answer. Jobs, and ages in seconds."""
+
+    action: str | None = None
+    affected: int | None = None
+    health: Literal["starting", "ok", "degraded", "failed"] | None = None
+    health_reason: str | None = None
+    durability: Literal["process", "power", "none"] | None = None
+    durability_reason: str | None = None
+    counts: dict[JobState, int] | None = None
+    depth: int | None = None
+    oldest_age_s: float | None = None
+    delivered: int | None = None
+    redelivered: int | None = None
+    parked_reason: str | None = None
+    parked_for_s: float | None = None
+    lanes: tuple[Lane, ...] | None = None
+    last_errors: tuple[Job, ...] | None = None
+    delivery: Delivery | None = None
+    job: Job | None = None
+
+
+def reported(question: QueueQuestion, report: QueueReport) -> QueueAnswer:
+    """Return *report*; other people's session ids are left out where callers are kept apart."""
+    return QueueAnswer(
+        ok=True,
+        action=question.command.action,
+        affected=report.affected,
+        health=report.health,
+        health_reason=report.health_reason,
+        durability=report.durability,
+        durability_reason=report.durability_reason,
+        counts={state: report.counts.get(state, 0) for state in JobState},
+        depth=report.depth,
+        oldest_age_s=report.oldest_age_s,
+        delivered=report.delivered,
+        redelivered=report.redelivered,
+        parked_reason=report.parked_reason,
+        parked_for_s=report.parked_for_s,
+        lanes=tuple(_lane(lane, show_session=question.show_sessions) for lane in report.lanes),
+        last_errors=tuple(_job(job) for job in report.last_errors),
+        delivery=delivery(report.trouble) if report.trouble else None,
+        job=_job(report.job) if report.job else None,
+    )
+
+
+def _lane(lane: LaneReport, *, show_session: bool) -> Lane:
+    return Lane(
+        lane=lane.lane,
+        session_id=lane.session_id if show_session else None,
+        depth=lane.depth,
+        oldest_age_s=lane.oldest_age_s,
+    )
+
+
+def _job(job: JobReport) -> Job:
+    return Job(
+        job_id=job.job_id,
+        state=job.state,
+        age_s=job.age_s,
+        attempts=job.attempts,
+        next_attempt_in_s=job.next_attempt_in_s,
+        error_type=job.error_type,
+        error=job.error,
+    )

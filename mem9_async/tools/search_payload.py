@@ -1,0 +1,144 @@
+"""memory_search's answer: what was found, what is on its way, and how to try again."""
+
+from typing import ClassVar, Literal, Self
+
+from mem9_async.models.job import JobState
+from mem9_async.models.memory import Memory, SearchQuery, SearchResult
+from mem9_async.tools import hints
+from mem9_async.tools.context import prompt_context
+from mem9_async.tools.payloads import Answer, Failure, Part, Retry
+
+LOW_SCORE = 0.3
+_PENDING_AFTER_S = 30.0  # mem9 takes seconds to minutes; nothing shorter is worth a metered recall
+_HELD = frozenset({JobState.PARKED, JobState.DEAD})
+
+
+class FoundMemory(Part):
+    """One memory, as far as mem9 described it."""
+
+    id: str | None = None
+    content: str
+    confidence: int | float | None = None
+    score: float | None = None
+    memory_type: str | None = None
+    relative_age: str | None = None
+    tags: tuple[str, ...] | None = None
+    created_at: str | None = None
+
+
+class Pending(Part):
+    """A write of the same scope that matches the query and that mem9 may not show yet."""
+
+    content: str
+    age_s: float
+    job_id: str
+    state: JobState | Literal["delivered"]
+
+
+class SearchAnswer(Answer):
+    """memory_search's answer. `context` is ready to stand in a prompt."""
+
+    nullable: ClassVar[frozenset[str]] = frozenset({"session_id"})
+
+    effective_query: str | None = None
+    session_scoped: bool | None = None
+    session_id: str | None = None
+    available_result_count: int | None = None
+    memories: tuple[FoundMemory, ...] = ()
+    result_count: int | None = None
+    total: int = 0
+    message: str | None = None
+    retry_hint: str | None = None
+    pending: tuple[Pending, ...] | None = None
+    context: str | None = None
+    attempts: int | None = None
+    elapsed_ms: int | None = None
+
+    @classmethod
+    def failed(cls, failure: Failure) -> Self:
+        """Return the answer that tells *failure*: an empty list that says it is no finding."""
+        if failure.retry is None:
+            return cls(**dict(failure))
+        retry = failure.retry.model_copy(update={"suggested_queries": ()})
+        told = failure.model_copy(update={"retry": retry})
+        # A refusal of our own says itself what to do; mem9's answer, or none, needs the sentence.
+        asked = failure.status_code is not None or retry.retryable
+        return cls(
+            retry_hint=hints.retry_sentence(retry.reason, (), retry.after_s) if asked else None,
+            **dict(told),
+        )
+
+
+def found(query: SearchQuery, result: SearchResult) -> SearchAnswer:
+    """Return the answer to a recall that mem9 carried out, whether or not it found anything."""
+    retry = _retry(query, result)
+    count = len(result.memories)
+    return SearchAnswer(
+        ok=True,
+        effective_query=result.effective_query,
+        session_scoped=query.session_id is not None,
+        session_id=query.session_id,
+        available_result_count=result.available,
+        memories=tuple(_found(memory) for memory in result.memories),
+        result_count=count or None,
+        total=count,
+        message=result.notice,
+        retry_hint=_sentence(retry, result) if retry else None,
+        retry=retry,
+        pending=tuple(
+            Pending(
+                content=write.content,
+                age_s=round(write.age_s, 1),
+                job_id=write.job_id,
+                state=write.state,
+            )
+            for write in result.pending
+        ),
+        context=prompt_context(result.memories),
+        attempts=result.attempts,
+        elapsed_ms=round(result.elapsed_s * 1000),
+    )
+
+
+def _found(memory: Memory) -> FoundMemory:
+    return FoundMemory(
+        id=memory.id,
+        content=memory.content,
+        confidence=memory.confidence,
+        score=memory.score,
+        memory_type=memory.memory_type,
+        relative_age=memory.relative_age,
+        tags=memory.tags or None,
+        created_at=memory.created_at,
+    )
+
+
+def _retry(query: SearchQuery, result: SearchResult) -> Retry | None:
+    scores = [memory.score for memory in result.memories if memory.score is not None]
+    if result.memories and not (scores and max(scores) < LOW_SCORE):
+        return None
+    suggested = tuple(
+        suggestion
+        for suggestion in hints.suggest_queries(query.query)
+        if suggestion != result.effective_query
+    )
+    if result.pending:
+        moving = any(write.state not in _HELD for write in result.pending)
+        return Retry(
+            reason="pending_writes",
+            retryable=moving,
+            after_s=_PENDING_AFTER_S if moving else None,
+            suggested_queries=suggested,
+        )
+    return Retry(
+        reason="low_confidence" if result.memories else "no_match",
+        # One search in other words is worth its unit; a third recall in a turn is not.
+        retryable=result.attempts == 1,
+        suggested_queries=suggested,
+    )
+
+
+def _sentence(retry: Retry, result: SearchResult) -> str:
+    if result.attempts > 1 and retry.reason != "pending_writes":
+        return "Nothing better was found in other words either; do not search again, go on without."
+    return hints.retry_sentence(retry.reason, retry.suggested_queries or (), retry.after_s)

@@ -1,0 +1,147 @@
+"""memory_store's parameters: what may go together, and how large it may be."""
+
+from mem9_async.client.sanitise import strip_recalled
+from mem9_async.models.errors import InvalidRequest
+from mem9_async.models.job import Message, NewJob, Pinned, Turn
+from mem9_async.models.space import Lane
+from mem9_async.tools import access, fields
+from mem9_async.tools.call import Call
+
+MAX_TAGS = 20  # mem9 refuses more on the pinned path
+MAX_ROLE_CHARS = 20  # VARCHAR(20) in mem9
+_SPEAKER = "user"
+
+
+def new_job(call: Call, *, max_bytes: int) -> NewJob:
+    """Return the job *call* asks for; content of more than *max_bytes* (UTF-8) is refused.
+
+    Raises InvalidRequest or CredentialsMissing, each with a stable code.
+    """
+    asker = access.read(call)
+    pinned = fields.flag(call.parameters, "pinned")
+    payload = _pinned(call, isolated=asker.isolated) if pinned else _turn(call)
+    if payload.size_bytes > max_bytes:
+        raise too_large("content", payload.size_bytes, max_bytes)
+    return NewJob(
+        lane=Lane(
+            space=asker.space,
+            agent_id=asker.agent_id,
+            session_id=asker.session_id,
+            user_id=call.user_id or None,
+            conversation_id=call.conversation_id or None,
+        ),
+        payload=payload,
+        wait=fields.flag(call.parameters, "wait"),
+    )
+
+
+def too_large(name: str, size_bytes: int, max_bytes: int) -> InvalidRequest:
+    """Return the refusal of a text that mem9 would cut or lose."""
+    return InvalidRequest(
+        f"{name} has {size_bytes} bytes; the limit is {max_bytes}. Shorten it, or store it in "
+        "several calls.",
+        code=f"{name}_too_large",
+    )
+
+
+def own_words(content: str) -> str:
+    """Return *content* without recalled memories; refuse it when nothing else was in it."""
+    kept = strip_recalled(content).strip()
+    if not kept:
+        raise InvalidRequest(
+            "content is required: it held only recalled memories, which are not stored again",
+            code="content_required",
+        )
+    return kept
+
+
+def checked_tags(tags: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Return *tags* when mem9 takes as many."""
+    if tags is not None and len(tags) > MAX_TAGS:
+        raise InvalidRequest(
+            f"{len(tags)} tags given; mem9 keeps at most {MAX_TAGS}", code="tags_too_many"
+        )
+    return tags
+
+
+def _pinned(call: Call, *, isolated: bool) -> Pinned:
+    if call.parameters.get("messages"):
+        raise InvalidRequest(
+            "messages cannot be pinned: mem9 pins one text. Give content, or leave pinned off.",
+            code="pinned_messages",
+        )
+    if isolated:
+        # mem9 keeps no owner on a pinned memory (mem9-api.md, 3.3): everyone would see it,
+        # and its own user would not.
+        raise InvalidRequest(
+            "pinned memories belong to the whole space in mem9 and cannot be kept apart by user "
+            "or conversation. Store without pinned, or set isolation to shared.",
+            code="pinned_not_isolated",
+        )
+    content = fields.text(call.parameters, "content")
+    if content is None:
+        raise _content_required()
+    return Pinned(
+        content=own_words(content),
+        tags=checked_tags(fields.items(call.parameters, "tags")) or (),
+        metadata=fields.json_object(call.parameters, "metadata"),
+    )
+
+
+def _turn(call: Call) -> Turn:
+    for name in ("tags", "metadata"):
+        if call.parameters.get(name):
+            raise InvalidRequest(
+                f"{name} can be kept only with a pinned memory: mem9 drops them from text it "
+                "extracts facts from. Set pinned, or leave them out.",
+                code="pinned_required",
+            )
+    content = fields.text(call.parameters, "content")
+    given = call.parameters.get("messages")
+    if not given or (isinstance(given, str) and not given.strip()):
+        if content is None:
+            raise _content_required()
+        return Turn(messages=(Message(role=_SPEAKER, content=own_words(content)),))
+    if content is not None:
+        raise InvalidRequest("give content or messages, not both", code="content_and_messages")
+    return Turn(messages=_messages(given))
+
+
+def _messages(given: object) -> tuple[Message, ...]:
+    if isinstance(given, str):
+        given = fields.json_value(given, "messages")
+    if not isinstance(given, list | tuple):
+        raise _messages_invalid("it must be a list of objects with role and content")
+    messages = tuple(
+        message for place, entry in enumerate(given) if (message := _message(place, entry))
+    )
+    if not messages:
+        raise _content_required()
+    if not any(message.role == _SPEAKER for message in messages):
+        raise _messages_invalid(
+            "at least one message must have role user, because mem9 takes facts from no other"
+        )
+    return messages
+
+
+def _message(place: int, entry: object) -> Message | None:
+    if not isinstance(entry, dict):
+        raise _messages_invalid(f"entry {place} is not an object")
+    role = entry.get("role")
+    content = entry.get("content")
+    if not isinstance(role, str) or not 0 < len(role.strip()) <= MAX_ROLE_CHARS:
+        raise _messages_invalid(
+            f"entry {place} needs a role of 1 to {MAX_ROLE_CHARS} characters, such as user"
+        )
+    if content is not None and not isinstance(content, str):
+        raise _messages_invalid(f"the content of entry {place} is not text")
+    kept = strip_recalled(fields.clean(content or "")).strip()
+    return Message(role=fields.clean(role).lower(), content=kept) if kept else None
+
+
+def _content_required() -> InvalidRequest:
+    return InvalidRequest("content is required", code="content_required")
+
+
+def _messages_invalid(why: str) -> InvalidRequest:
+    return InvalidRequest(f"messages cannot be read: {why}", code="messages_invalid")

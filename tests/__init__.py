@@ -1,0 +1,1 @@
+"""The tests; a package, so that `python -m tests.chaos` and the tests share their support."""
