@@ -1,0 +1,45 @@
+"""Whether, and when, a failed search is worth another try within its deadline. Pure."""
+
+from mem9_async.models.outcome import ErrorType, Outcome
+
+MORE_TRIES = 2
+_FIRST_S = 0.1
+_FACTOR = 4
+_ROOM_S = 0.05  # less than this left after the pause, and the try could only time out
+
+# Nothing was counted, or nothing came of it. A timeout is not here: its time is spent.
+_MAY_PASS = frozenset(
+    {
+        ErrorType.DNS_ERROR,
+        ErrorType.CONNECTION_REFUSED,
+        ErrorType.CONNECT_TIMEOUT,
+        ErrorType.POOL_TIMEOUT,
+        ErrorType.CONNECTION_RESET,
+        ErrorType.UNAVAILABLE,
+        ErrorType.GATEWAY_TIMEOUT,
+    }
+)
+_NEEDS_A_PERSON = frozenset({"invalid_url", "proxy_auth_required", "chain_auth_unavailable"})
+
+
+def pause_s(outcome: Outcome, *, tries: int, left_s: float, jitter: float) -> float | None:
+    """Seconds to wait before the next try; None when there should be none.
+
+    *tries* were made, *left_s* seconds remain of the deadline, *jitter* (0-1) spreads the
+    pause. A Retry-After is the least that is waited; one that does not fit ends it.
+    """
+    if tries > MORE_TRIES or not _may_pass(outcome):
+        return None
+    pause = _FIRST_S * _FACTOR ** (tries - 1) * jitter
+    if outcome.retry_after_s is not None:
+        pause += outcome.retry_after_s
+    return pause if pause + _ROOM_S < left_s else None
+
+
+def _may_pass(outcome: Outcome) -> bool:
+    # A denial for quota is told at once: the user has to know, and waiting costs the same again.
+    if outcome.denial is not None or outcome.error_code in _NEEDS_A_PERSON:
+        return False
+    if outcome.error_type is ErrorType.RATE_LIMITED:
+        return outcome.retry_after_s is not None
+    return outcome.error_type in _MAY_PASS

@@ -1,0 +1,53 @@
+"""Asks mem9 once on behalf of a reader: a 2xx comes back, anything else is raised."""
+
+import asyncio
+
+from mem9_async.client.addresses import Addresses, addresses
+from mem9_async.client.failures import FAILURES, of_failure
+from mem9_async.client.outcomes import of_refusal, of_unreadable
+from mem9_async.client.session import Answer, Pool, Request
+from mem9_async.models.errors import RequestFailed
+from mem9_async.models.outcome import Meter
+
+
+class Asker:
+    """A pool, and how its failures are told."""
+
+    def __init__(self, pool: Pool, *, retry_after_max_s: float) -> None:
+        self._pool = pool
+        self._retry_after_max_s = retry_after_max_s
+
+    async def ask(self, request: Request, *, meter: Meter, timeout_s: float) -> Answer:
+        """Send *request* once and return the 2xx. Raises RequestFailed for anything else.
+
+        *meter* is what the request is counted under, for the words of a denial.
+        """
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        try:
+            answer = await self._pool.exchange(request, timeout_s=timeout_s)
+        except FAILURES as exc:
+            raise RequestFailed(of_failure(exc, duration_s=clock() - began)) from exc
+        if not answer.ok:
+            raise RequestFailed(
+                of_refusal(
+                    answer,
+                    asked=meter,
+                    retry_after_max_s=self._retry_after_max_s,
+                    duration_s=clock() - began,
+                )
+            )
+        return answer
+
+
+def addresses_of(base_url: str) -> Addresses:
+    """The addresses under *base_url*. Raises RequestFailed for one that is no URL."""
+    try:
+        return addresses(base_url)
+    except ValueError as exc:
+        raise RequestFailed(of_failure(exc)) from exc
+
+
+def unreadable(answer: Answer) -> RequestFailed:
+    """The error for a 2xx that does not say what it should."""
+    return RequestFailed(of_unreadable(answer))

@@ -1,0 +1,47 @@
+"""mem9's memories in our terms, and their rank."""
+
+from collections.abc import Iterable
+
+from mem9_async.client.wire import MemoryBody
+from mem9_async.models.memory import Memory
+
+
+def memory(body: MemoryBody) -> Memory:
+    """One memory, its content exactly as mem9 keeps it."""
+    return Memory(
+        id=body.id or None,
+        content=body.content or "",
+        memory_type=body.memory_type,
+        tags=body.tags,
+        confidence=body.confidence,
+        score=body.score,
+        relative_age=body.relative_age,
+        created_at=body.created_at,
+        updated_at=body.updated_at,
+        state=body.state,
+        version=body.version,
+        agent_id=body.agent_id,
+        session_id=body.session_id,
+        source=body.source,
+        metadata=body.metadata,
+    )
+
+
+def found(body: MemoryBody) -> Memory:
+    """One search result: text to read, so without white space around it."""
+    whole = memory(body)
+    return whole.model_copy(update={"content": whole.content.strip()})
+
+
+def ranked(memories: Iterable[Memory]) -> list[Memory]:
+    """Best first: by confidence, then score, missing last; equals keep mem9's order."""
+    return sorted(memories, key=_rank, reverse=True)
+
+
+def _rank(memory: Memory) -> tuple[float, float]:
+    lowest = float("-inf")
+    confidence, score = memory.confidence, memory.score
+    return (
+        lowest if confidence is None else confidence,
+        lowest if score is None else score,
+    )

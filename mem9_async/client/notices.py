@@ -1,0 +1,150 @@
+"""Notices that come with a success: mem9's own text, or one made from its usage state."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from mem9_async.client.denials import linked, public_action
+from mem9_async.client.wire import (
+    BudgetBody,
+    MeterBody,
+    RuntimeStateAnswer,
+    RuntimeStateBody,
+    SuccessBody,
+    parse,
+)
+from mem9_async.models.outcome import Meter
+
+WARN_PERCENT = 80
+URGENT_PERCENT = 95
+_URGENT_LEFT = 5  # units
+_URGENT_SHARE = 0.02  # of the capacity
+
+_SUBJECTS = {Meter.WRITE: "saving memories", Meter.RECALL: "memory recall"}
+_BUDGETS = {
+    "includedQuota": "included quota",
+    "spendingLimit": "spending limit",
+    "credits": "credits",
+}
+
+
+class Level(IntEnum):
+    """How much a finding matters; only the highest is told."""
+
+    ON_DEMAND = 1
+    WARNING = 2
+    URGENT = 3
+    EXHAUSTED = 4
+    RATE_LIMITED = 5
+    BLOCKED = 6
+    INACTIVE_KEY = 7
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    level: Level
+    sentence: str
+
+
+def success_notice(body: SuccessBody) -> str | None:
+    """The notice a success carries: its `message` if there is one, else one from its state."""
+    message = (body.message or "").strip()
+    if message:
+        return message
+    return state_notice(body.runtime_state) if body.runtime_state else None
+
+
+def route_notice(body: bytes) -> str | None:
+    """The notice in an answer of the runtime-state route; None for one that cannot be read."""
+    answer = parse(RuntimeStateAnswer, body)
+    if answer is None:
+        return None
+    message = (answer.message or "").strip()
+    return message or state_notice(answer.runtime_state or answer)
+
+
+def state_notice(state: RuntimeStateBody) -> str | None:
+    """One sentence about the worst thing in *state*, with its link; None when all is well."""
+    findings = [finding for meter in state.meters for finding in _meter_findings(meter)]
+    if state.key and state.key.status == "inactive":
+        findings.append(
+            _Finding(Level.INACTIVE_KEY, "This mem9 key is inactive; requests with it may fail.")
+        )
+    if not findings:
+        return None
+    worst = max(findings, key=lambda finding: finding.level)  # the first among equals
+    return linked(worst.sentence, public_action(state.action))
+
+
+def _meter_findings(meter: MeterBody) -> list[_Finding]:
+    subject = _subject(meter.meter)
+    budgets = (_budget_finding(budget, subject) for budget in meter.budgets)
+    findings = [finding for finding in budgets if finding is not None]
+    gate = meter.gate
+    if gate is None:
+        pass
+    elif gate.outcome == "blocked":
+        findings.append(
+            _Finding(Level.BLOCKED, f"mem9 does not allow {subject} at present, for quota reasons.")
+        )
+    elif gate.outcome == "rateLimited" or gate.mode == "postQuota":
+        findings.append(
+            _Finding(
+                Level.RATE_LIMITED,
+                f"mem9 has slowed down {subject}: the quota is used up and "
+                "only a few requests a minute are let through.",
+            )
+        )
+    elif gate.mode == "onDemand":
+        findings.append(
+            _Finding(
+                Level.ON_DEMAND,
+                f"The included mem9 quota for {subject} is used up; "
+                "each further request is charged on demand.",
+            )
+        )
+    return findings
+
+
+def _budget_finding(budget: BudgetBody, subject: str) -> _Finding | None:
+    name = _BUDGETS.get(budget.type or "", "quota")
+    percent = _percent(budget)
+    shown = "" if percent is None else f" ({percent:g}% used)"
+    if budget.state == "exhausted" or (percent is not None and percent >= 100):
+        return _Finding(Level.EXHAUSTED, f"The mem9 {name} for {subject} is used up.")
+    warned = budget.state == "warning" or (percent is not None and percent >= WARN_PERCENT)
+    if _is_urgent(budget, percent, warned):
+        return _Finding(Level.URGENT, f"The mem9 {name} for {subject} is almost used up{shown}.")
+    if warned:
+        return _Finding(Level.WARNING, f"The mem9 {name} for {subject} is running low{shown}.")
+    return None
+
+
+def _is_urgent(budget: BudgetBody, percent: int | float | None, warned: bool) -> bool:
+    if percent is not None and percent >= URGENT_PERCENT:
+        return True
+    remaining = budget.usage.remaining if budget.usage else None
+    if remaining is None or not (warned or percent is None):
+        return False  # a small budget is not urgent for being small
+    capacity = _capacity(budget) or 0
+    return remaining <= max(_URGENT_LEFT, _URGENT_SHARE * capacity)
+
+
+def _percent(budget: BudgetBody) -> int | float | None:
+    """The share used, 0-100; reckoned from what remains where it is not told."""
+    if budget.usage is None:
+        return None
+    if budget.usage.percent is not None:
+        return budget.usage.percent
+    capacity = _capacity(budget)
+    if not capacity or capacity < 0 or budget.usage.remaining is None:
+        return None
+    return round(100 * (1 - budget.usage.remaining / capacity), 1)
+
+
+def _capacity(budget: BudgetBody) -> int | float | None:
+    capacity = budget.capacity
+    return capacity.value if capacity and capacity.type == "limited" else None
+
+
+def _subject(name: str | None) -> str:
+    return next((words for meter, words in _SUBJECTS.items() if meter == name), "mem9 requests")

@@ -1,0 +1,132 @@
+"""What an answer of mem9 means: status, headers and body become one Outcome.
+
+The table is texts.py, with failures.py for requests that ended without an answer
+(reliability.md, section 2; mem9-api.md, section 7).
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from mem9_async.client.denials import STATUSES, is_denied, read_denial, window_s
+from mem9_async.client.notices import success_notice
+from mem9_async.client.retry_after import retry_after_s
+from mem9_async.client.session import Answer
+from mem9_async.client.texts import status_meaning, text_meaning
+from mem9_async.client.wire import ErrorBody, StoreBody, parse
+from mem9_async.models.outcome import Confirmation, ErrorType, Meter, Outcome
+
+FAILED = "mem9 request failed"
+UNREADABLE = "mem9 answered, but not in the form it should: the base URL may lead elsewhere."
+DETAIL_MAX = 500  # characters
+
+_POST_QUOTA_WAIT_S = 60  # the window of mem9's limiter, where it tells neither wait nor window
+
+
+def of_store(answer: Answer, *, retry_after_max_s: float, duration_s: float = 0.0) -> Outcome:
+    """What became of a store. A 2xx is a success only with mem9's small JSON object."""
+    if not answer.ok:
+        return of_refusal(
+            answer,
+            asked=Meter.WRITE,
+            retry_after_max_s=retry_after_max_s,
+            duration_s=duration_s,
+        )
+    body = parse(StoreBody, answer.body) if answer.whole else None
+    if body is None or (body.error and not body.status):
+        return of_unreadable(answer, duration_s=duration_s)
+    accepted = answer.status == 202
+    return Outcome(
+        confirmation=Confirmation.ACCEPTED if accepted else Confirmation.INGESTED,
+        http_status=answer.status,
+        notice=success_notice(body),
+        memory_id=body.id or None,
+        duration_s=duration_s,
+    )
+
+
+def of_refusal(
+    answer: Answer, *, asked: Meter, retry_after_max_s: float, duration_s: float = 0.0
+) -> Outcome:
+    """What an answer other than 2xx means to a request of the meter *asked*."""
+    body = parse(ErrorBody, answer.body)
+    if body is not None and answer.status in STATUSES and is_denied(body):
+        return _of_denial(answer, body, asked, retry_after_max_s, duration_s)
+    text = _error_text(body, answer.body)
+    status = status_meaning(answer.status)
+    meaning = text_meaning(answer.status, text)
+    error_type = (meaning and meaning.error_type) or status.error_type
+    return Outcome(
+        error_type=error_type,
+        maybe_sent=status.maybe_sent,
+        http_status=answer.status,
+        error=FAILED,
+        error_code=meaning.code if meaning else status.code or _not_found_code(answer, body),
+        detail=printable(answer.body, hide=answer.key),
+        retry_after_s=_header_wait_s(answer.retry_after, retry_after_max_s),
+        duration_s=duration_s,
+    )
+
+
+def of_unreadable(answer: Answer, *, duration_s: float = 0.0) -> Outcome:
+    """A 2xx that does not say what it should: no success, though mem9 may have acted."""
+    return Outcome(
+        error_type=ErrorType.INVALID_RESPONSE,
+        maybe_sent=True,
+        http_status=answer.status,
+        error=UNREADABLE,
+        detail=printable(answer.body, hide=answer.key),
+        duration_s=duration_s,
+    )
+
+
+def printable(body: bytes, *, hide: str = "") -> str | None:
+    """The first DETAIL_MAX characters of *body* that can be shown; None when there are none.
+
+    *hide* is taken out of it.
+    """
+    text = body[: 8 * DETAIL_MAX].decode("utf-8", "ignore")
+    if hide:
+        text = text.replace(hide, "[key]")
+    shown = "".join(char if char.isprintable() else " " for char in text).strip()
+    return shown[:DETAIL_MAX].rstrip() or None
+
+
+def _of_denial(
+    answer: Answer, body: ErrorBody, asked: Meter, retry_after_max_s: float, duration_s: float
+) -> Outcome:
+    denial, rate_limited = read_denial(
+        body, status=answer.status, asked=asked, retry_after=answer.retry_after
+    )
+    wait_s: float | None = denial.retry_after_s
+    if wait_s is None and rate_limited:
+        wait_s = window_s(body) or _POST_QUOTA_WAIT_S
+    return Outcome(
+        error_type=ErrorType.RATE_LIMITED if rate_limited else ErrorType.QUOTA_EXHAUSTED,
+        http_status=answer.status,
+        error=denial.message,
+        error_code=denial.code,
+        detail=printable(answer.body, hide=answer.key),
+        retry_after_s=None if wait_s is None else min(max(0.0, wait_s), retry_after_max_s),
+        denial=denial,
+        duration_s=duration_s,
+    )
+
+
+def _error_text(body: ErrorBody | None, raw: bytes) -> str:
+    """mem9's own words: its JSON's `error`, or the start of a body that is no JSON."""
+    if body is not None:
+        return body.error or body.message or ""
+    return raw[:DETAIL_MAX].decode("utf-8", "ignore")
+
+
+def _not_found_code(answer: Answer, body: ErrorBody | None) -> str | None:
+    """Tell a missing memory, said in mem9's JSON, from a route that is not there."""
+    if answer.status != 404:
+        return None
+    return "not_found" if body is not None and body.error else "route_not_found"
+
+
+def _header_wait_s(values: Sequence[str], longest_s: float) -> float | None:
+    if not values:
+        return None
+    return retry_after_s(values, longest_s=longest_s, now=datetime.now(UTC))

@@ -1,0 +1,70 @@
+"""One recall: asked within a deadline, mapped, ranked, cut to the best."""
+
+import asyncio
+import random
+
+from mem9_async.client.addresses import read_headers
+from mem9_async.client.again import pause_s
+from mem9_async.client.asking import Asker, addresses_of, unreadable
+from mem9_async.client.encoding import search_params
+from mem9_async.client.mapping import found, ranked
+from mem9_async.client.notices import success_notice
+from mem9_async.client.session import SEARCH_BODY_MAX, Answer, Request
+from mem9_async.client.wire import parse_list
+from mem9_async.models.errors import RequestFailed
+from mem9_async.models.memory import SearchQuery, SearchResult
+from mem9_async.models.outcome import Meter
+
+
+async def search(asker: Asker, query: SearchQuery, *, timeout_s: float) -> SearchResult:
+    """Ask mem9 and return the best `query.limit` memories.
+
+    Waits at most *timeout_s* in all; what may pass is tried again within it.
+    Raises RequestFailed: an empty result means that mem9 looked and found nothing.
+    """
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    deadline = began + timeout_s
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            answer = await _recall(asker, query, timeout_s=deadline - clock())
+        except RequestFailed as exc:
+            pause = pause_s(
+                exc.outcome,
+                tries=tries,
+                left_s=deadline - clock(),
+                jitter=random.random(),  # noqa: S311  # spreads load, hides nothing
+            )
+            if pause is None:
+                raise
+            await asyncio.sleep(pause)
+        else:
+            return _result(answer, query, attempts=tries, elapsed_s=clock() - began)
+
+
+async def _recall(asker: Asker, query: SearchQuery, *, timeout_s: float) -> Answer:
+    request = Request(
+        method="GET",
+        url=addresses_of(query.space.base_url).memories,
+        headers=read_headers(query.space, query.caller_agent_id),
+        params=search_params(query),
+        body_max=SEARCH_BODY_MAX,
+    )
+    return await asker.ask(request, meter=Meter.RECALL, timeout_s=timeout_s)
+
+
+def _result(answer: Answer, query: SearchQuery, *, attempts: int, elapsed_s: float) -> SearchResult:
+    body = parse_list(answer.body) if answer.whole else None
+    if body is None:
+        raise unreadable(answer)
+    memories = ranked(found(item) for item in body.memories)
+    return SearchResult(
+        effective_query=query.query,
+        memories=tuple(memories[: max(1, query.limit)]),
+        available=len(memories),
+        notice=success_notice(body),
+        attempts=attempts,
+        elapsed_s=elapsed_s,
+    )

@@ -1,0 +1,237 @@
+"""Lists, and single memories."""
+
+import pytest
+from pydantic import JsonValue
+
+from mem9_async.client.client import Mem9Client
+from mem9_async.models.errors import NotFound, RequestFailed, VersionConflict
+from mem9_async.models.memory import Deletion, MemoryChange
+from mem9_async.models.outcome import ErrorType
+from tests.client.builders import denial, list_query, space
+from tests.client.mocked import MockedMem9
+
+MEMORIES = "/v1alpha2/mem9s/memories"
+ONE = f"{MEMORIES}/m1"
+BATCH_DELETE = f"{MEMORIES}/batch-delete"
+MEMORY: JsonValue = {"id": "m1", "content": " as it is ", "version": 3, "tags": ["a"]}
+
+
+async def update(client: Mem9Client, **change: JsonValue) -> None:
+    """Change m1."""
+    await client.update(space(), "dify", "m1", MemoryChange.model_validate(change))
+
+
+async def test_a_page_is_what_mem9_says_it_is(client: Mem9Client, mem9: MockedMem9) -> None:
+    """Memories untouched, numbers as normalised by the server."""
+    body: JsonValue = {"memories": [MEMORY], "total": 41, "limit": 20, "offset": 40}
+    mem9.answers("GET", MEMORIES, 200, body)
+
+    page = await client.list_memories(list_query())
+
+    assert page.memories[0].content == " as it is "
+    assert page.memories[0].tags == ("a",)
+    assert (page.total, page.limit, page.offset) == (41, 20, 40)
+    assert "q" not in mem9.sent[0].params
+
+
+async def test_a_page_without_numbers_keeps_those_asked_for(
+    client: Mem9Client, mem9: MockedMem9
+) -> None:
+    """Every field is optional."""
+    mem9.answers("GET", MEMORIES, 200, {"memories": [MEMORY], "total": "?"})
+
+    page = await client.list_memories(list_query())
+
+    assert (page.total, page.limit, page.offset) == (1, 20, 0)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", {"ok": True}])
+async def test_an_unreadable_page_is_an_error(
+    client: Mem9Client, mem9: MockedMem9, body: JsonValue | bytes
+) -> None:
+    """Not an empty one."""
+    mem9.answers("GET", MEMORIES, 200, body)
+
+    with pytest.raises(RequestFailed) as caught:
+        await client.list_memories(list_query())
+
+    assert caught.value.outcome.error_type is ErrorType.INVALID_RESPONSE
+
+
+async def test_a_memory_is_read_verbatim(client: Mem9Client, mem9: MockedMem9) -> None:
+    """Its white space too."""
+    mem9.answers("GET", ONE, 200, MEMORY)
+
+    memory = await client.get(space(), "dify", "m1")
+
+    assert (memory.content, memory.version) == (" as it is ", 3)
+
+
+@pytest.mark.parametrize("memory_id", ["", ".", ".."])
+async def test_an_id_that_is_none_is_not_found(client: Mem9Client, memory_id: str) -> None:
+    """Without asking: the path would name something else."""
+    with pytest.raises(NotFound):
+        await client.get(space(), "dify", memory_id)
+
+
+async def test_an_id_cannot_leave_its_place(client: Mem9Client, mem9: MockedMem9) -> None:
+    """Slashes and queries are quoted."""
+    mem9.answers("GET", f"{MEMORIES}/a%2F..%2Fb%3Fc", 200, MEMORY)
+
+    await client.get(space(), "dify", "a/../b?c")
+
+    assert mem9.sent[0].url.raw_path == f"{MEMORIES}/a%2F..%2Fb%3Fc"
+
+
+async def test_a_missing_memory_is_not_a_missing_server(
+    client: Mem9Client, mem9: MockedMem9
+) -> None:
+    """mem9's own 404 means the memory, a page's means the address."""
+    mem9.answers("GET", ONE, 404, {"error": "not found"})
+    mem9.answers("GET", ONE, 404, b"404 page not found\n")
+    mem9.answers("GET", ONE, 404, {"error": "tenant not found"})
+
+    with pytest.raises(NotFound):
+        await client.get(space(), "dify", "m1")
+    for error_type in (ErrorType.NOT_FOUND, ErrorType.AUTH):
+        with pytest.raises(RequestFailed) as caught:
+            await client.get(space(), "dify", "m1")
+        assert caught.value.outcome.error_type is error_type
+
+
+@pytest.mark.parametrize("body", [b"<html>", {}, {"ok": True}, []])
+async def test_an_unreadable_memory_is_an_error(
+    client: Mem9Client, mem9: MockedMem9, body: JsonValue | bytes
+) -> None:
+    """Its content could not be sent back."""
+    mem9.answers("GET", ONE, 200, body)
+
+    with pytest.raises(RequestFailed):
+        await client.get(space(), "dify", "m1")
+
+
+async def test_an_update_resends_the_content(client: Mem9Client, mem9: MockedMem9) -> None:
+    """A change of tags would else lose the embedding."""
+    mem9.answers("GET", ONE, 200, MEMORY)
+    mem9.answers("PUT", ONE, 200, MEMORY)
+
+    await update(client, tags=["b"])
+
+    assert mem9.sent[1].json == {"content": " as it is ", "tags": ["b"]}
+    assert mem9.sent[1].headers["If-Match"] == "3"
+    assert mem9.sent[1].headers["Content-Type"] == "application/json"
+
+
+async def test_an_update_of_a_stale_version_writes_nothing(
+    client: Mem9Client, mem9: MockedMem9
+) -> None:
+    """mem9 itself would only log it."""
+    mem9.answers("GET", ONE, 200, MEMORY)
+
+    with pytest.raises(VersionConflict) as caught:
+        await update(client, content="new", version=2)
+
+    assert caught.value.actual == 3
+    assert [sent.method for sent in mem9.sent] == ["GET"]
+
+
+async def test_an_update_of_the_right_version_is_written(
+    client: Mem9Client, mem9: MockedMem9
+) -> None:
+    """With the new content."""
+    mem9.answers("GET", ONE, 200, MEMORY)
+    mem9.answers("PUT", ONE, 200, {"id": "m1", "content": "new", "version": 4})
+
+    changed = await client.update(
+        space(), "dify", "m1", MemoryChange(content="new", version=3, clear_metadata=True)
+    )
+
+    assert changed.version == 4
+    assert mem9.sent[1].json == {"content": "new", "metadata": None}
+
+
+async def test_a_change_in_between_is_a_conflict(client: Mem9Client, mem9: MockedMem9) -> None:
+    """Where the server checks."""
+    mem9.answers("GET", ONE, 200, MEMORY)
+    mem9.answers("PUT", ONE, 412, {"error": "precondition failed: version changed"})
+
+    with pytest.raises(VersionConflict):
+        await update(client, content="new")
+
+
+async def test_a_memory_that_goes_in_between_is_not_found(
+    client: Mem9Client, mem9: MockedMem9
+) -> None:
+    """Extraction replaces memories all the time."""
+    mem9.answers("GET", ONE, 200, MEMORY)
+    mem9.answers("PUT", ONE, 404, {"error": "not found"})
+
+    with pytest.raises(NotFound):
+        await update(client, content="new")
+
+
+async def test_a_denied_update_speaks_of_saving(client: Mem9Client, mem9: MockedMem9) -> None:
+    """It is counted as a write."""
+    mem9.answers("GET", ONE, 200, MEMORY)
+    mem9.answers("PUT", ONE, 402, denial(meter=None))
+
+    with pytest.raises(RequestFailed) as caught:
+        await update(client, content="new")
+
+    assert caught.value.outcome.denial is not None
+    assert "saving" in caught.value.outcome.denial.user_message
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "deleted"), [(204, b"", 1), (404, {"error": "not found"}, 0)]
+)
+async def test_one_id_is_deleted_by_itself(
+    client: Mem9Client, mem9: MockedMem9, status: int, body: JsonValue | bytes, deleted: int
+) -> None:
+    """One that is gone already counts as none."""
+    mem9.answers("DELETE", ONE, status, body)
+
+    deletion = await client.delete(space(), "dify", ("m1",))
+
+    assert deletion == Deletion(requested=1, deleted=deleted)
+
+
+async def test_a_delete_that_could_not_be_asked_is_an_error(
+    client: Mem9Client, mem9: MockedMem9
+) -> None:
+    """A page's 404 is not mem9's."""
+    mem9.answers("DELETE", ONE, 404, b"<html>")
+
+    with pytest.raises(RequestFailed):
+        await client.delete(space(), "dify", ("m1",))
+
+
+async def test_many_ids_go_in_chunks_of_a_thousand(client: Mem9Client, mem9: MockedMem9) -> None:
+    """Each id once."""
+    mem9.answers("POST", BATCH_DELETE, 200, {"deleted": 1000})
+    mem9.answers("POST", BATCH_DELETE, 200, {"deleted": 7})
+    ids = tuple(f"m{number}" for number in range(1500))
+
+    deletion = await client.delete(space(), "dify", (*ids, "m0", ""))
+
+    assert deletion == Deletion(requested=1502, deleted=1007)
+    assert [len(sent.json["ids"]) for sent in mem9.sent] == [1000, 500]
+
+
+async def test_no_ids_delete_nothing(client: Mem9Client, mem9: MockedMem9) -> None:
+    """And ask nothing: an empty list is an error to mem9, and a blank id a whole route."""
+    assert await client.delete(space(), "dify", ("", "..")) == Deletion(requested=2, deleted=0)
+    assert mem9.sent == []
+
+
+@pytest.mark.parametrize("body", [b"", {}, {"deleted": "many"}])
+async def test_an_unreadable_batch_delete_is_an_error(
+    client: Mem9Client, mem9: MockedMem9, body: JsonValue | bytes
+) -> None:
+    """How many went is not known."""
+    mem9.answers("POST", BATCH_DELETE, 200, body)
+
+    with pytest.raises(RequestFailed) as caught:
+        await client.delete(space(), "dify", ("m1", "m2"))
+
+    assert caught.value.outcome.maybe_sent
