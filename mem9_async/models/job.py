@@ -76,7 +76,8 @@ class NewJob(BaseModel):
     """A job before it is accepted: where it goes and what it says.
 
     `wait` asks for the outcome of its first attempt instead of the receipt alone,
-    and closes the lane's batch at once.
+    and closes the lane's batch at once. `owner` names the app (else the user) whose one key this
+    is, in single space only: it tells a replaced key from a second one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -84,6 +85,7 @@ class NewJob(BaseModel):
     lane: Lane
     payload: Payload
     wait: bool = False
+    owner: str | None = None
 
 
 class QueueDepth(BaseModel):

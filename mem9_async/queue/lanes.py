@@ -222,6 +222,23 @@ class Lanes:
                 self._arm(lane, now)
         return len(space.lanes)
 
+    def in_flight_of(self, space_id: int) -> int:
+        """Batches of the space that are on their way."""
+        space = self._spaces.get(space_id)
+        return 0 if space is None else space.in_flight
+
+    def drop(self, space_id: int) -> None:
+        """Forget a space whose jobs are not its own any more; it must have nothing in flight."""
+        space = self._spaces.pop(space_id, None)
+        if space is None:
+            return
+        for lane_id in space.lanes:
+            del self._lanes[lane_id]
+        if space.queued:
+            self._turn.remove(space_id)
+        self.depth -= space.depth
+        self.waiting_bytes -= space.size
+
     def clear(self) -> None:
         """Forget everything; what the journal holds is restored() afterwards."""
         self._lanes.clear()

@@ -92,6 +92,10 @@ class Parking:
         )
         return True
 
+    def forget(self, space_id: int) -> None:
+        """Drop the park of a space that holds nothing any more."""
+        self._parks.pop(space_id, None)
+
     def probe_now(self, space_id: int, now: float) -> None:
         """Try a parked space at once with one batch: something it waited for may have come."""
         if space_id in self._parks:

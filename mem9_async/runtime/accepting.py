@@ -7,6 +7,7 @@ import structlog
 from mem9_async.models.errors import Mem9AsyncError, QueueFull
 from mem9_async.models.job import NewJob, QueueDepth, Receipt
 from mem9_async.models.outcome import Trouble
+from mem9_async.models.space import Lane
 from mem9_async.queue import failpoints
 from mem9_async.queue.clock import Clock
 from mem9_async.queue.deliverer import Deliverer
@@ -33,6 +34,7 @@ class Accepting:
         lanes: Lanes,
         deliverer: Deliverer,
         trouble: Callable[[int], Trouble | None],
+        stored: Callable[[Lane, int, str], None],
         news: News,
         clock: Clock,
     ) -> None:
@@ -41,6 +43,7 @@ class Accepting:
         self._lanes = lanes
         self._deliverer = deliverer
         self._trouble = trouble
+        self._stored = stored
         self._news = news
         self._clock = clock
         self._full = False
@@ -89,6 +92,8 @@ class Accepting:
             deduplicated=each.deduplicated or None,
         )
         space_id = each.space_id
+        if job.owner is not None:
+            self._stored(job.lane, space_id, job.owner)
         depth = lanes.space_depth(space_id)
         oldest_at = lanes.oldest_at(space_id)
         # model_construct: these are our own values, and validating them costs more than the commit.

@@ -17,7 +17,8 @@ from mem9_async.client.client import Mem9Client
 from mem9_async.models.errors import Mem9AsyncError
 from mem9_async.models.job import NewJob, QueueCommand, QueueReport, Receipt
 from mem9_async.models.memory import SearchQuery, SearchResult
-from mem9_async.models.outcome import Confirmation, Outcome
+from mem9_async.models.outcome import Confirmation, ErrorType, Outcome
+from mem9_async.models.space import Space
 from mem9_async.queue.clock import SteadyClock
 from mem9_async.queue.deliverer import Deliverer
 from mem9_async.queue.endpoints import EndpointLimits, Endpoints
@@ -35,6 +36,7 @@ from mem9_async.runtime.news import News
 from mem9_async.runtime.recall import Recall
 from mem9_async.runtime.recent import Recent
 from mem9_async.runtime.reporting import Reporting
+from mem9_async.runtime.rotation import Rotation
 from mem9_async.runtime.storage import Storage
 from mem9_async.runtime.upkeep import Upkeep
 from mem9_async.runtime.waiting import Waiting
@@ -93,12 +95,25 @@ class App:
             health=self.health,
             clock=self.clock,
         )
+        self._rotation = Rotation(
+            client=self.client,
+            journal=journal,
+            sealer=sealer,
+            lanes=self.lanes,
+            parking=self.parking,
+            recovery=self.recovery,
+            deliverer=self.deliverer,
+            news=self._news,
+            clock=self.clock,
+            spawn=self._spawn,
+        )
         self._accepting = Accepting(
             settings=settings,
             storage=storage,
             lanes=self.lanes,
             deliverer=self.deliverer,
             trouble=self._reporting.trouble,
+            stored=self._rotation.stored,
             news=self._news,
             clock=self.clock,
         )
@@ -230,9 +245,16 @@ class App:
         self, query: SearchQuery, *, include_pending: bool, retry_query: str | None
     ) -> SearchResult:
         """Recall, with pending writes of the same scope. Raises RequestFailed."""
-        return await self._recall.search(
+        result = await self._recall.search(
             query, include_pending=include_pending, retry_query=retry_query
         )
+        self._rotation.proven(query.space)
+        return result
+
+    async def validate(self, space: Space, caller_agent_id: str) -> None:
+        """Make one authenticated request; a key that works sends what was held for it."""
+        await self.client.validate(space, caller_agent_id)
+        self._rotation.proven(space)
 
     def queue(self, command: QueueCommand) -> QueueReport:
         """Do what *command* asks and report on its space's jobs, and on no other's."""
@@ -252,6 +274,8 @@ class App:
                 self._recent.add(job_id, batch.lane, payload, frozen.oldest_at)
         else:
             self._news.failed(frozen.space_id, outcome, decision)
+            if outcome.error_type is ErrorType.AUTH:
+                self._rotation.look(batch.lane.agent_id)
         self._waiting.settled(batch.job_ids, outcome)
 
 

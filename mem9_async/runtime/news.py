@@ -41,6 +41,10 @@ class News:
         if notice:
             self.notice(space_id, notice)
 
+    def forget(self, space_id: int) -> None:
+        """Drop the trouble of a space that holds nothing any more."""
+        self._failures.pop(space_id, None)
+
     def notice(self, space_id: int, text: str) -> None:
         """Keep *text* for the next answer, unless it was shown a moment ago."""
         if self.is_new(space_id, text):

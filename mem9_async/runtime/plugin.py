@@ -192,7 +192,7 @@ class Plugin:
         """Make one authenticated request. Raises RequestFailed."""
         app = self._app
         self._thread.call(
-            lambda: app.client.validate(space, caller_agent_id), timeout_s=_VALIDATE_TIMEOUT_S
+            lambda: app.validate(space, caller_agent_id), timeout_s=_VALIDATE_TIMEOUT_S
         )
 
     @property

@@ -71,6 +71,13 @@ def read(call: Call) -> Access:
     return Access(space=asked, agent_id=agent_id, isolation=kept_apart, session_id=session_id)
 
 
+def owner(call: Call) -> str | None:
+    """Return whose one key this is: the app's, else the user's; None where nodes have own keys."""
+    if _multi_space(call):
+        return None
+    return call.app_id or call.user_id or None
+
+
 def space(call: Call) -> Space:
     """Return the space alone, for what is not bound to a caller; raises CredentialsMissing."""
     return Space(base_url=_base_url(call), api_key=SecretStr(_api_key(call)))

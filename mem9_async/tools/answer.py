@@ -38,6 +38,7 @@ def reply[A: Answer](
         credentials=tool.runtime.credentials,
         user_id=tool.runtime.user_id,
         conversation_id=tool.session.conversation_id,
+        app_id=tool.session.app_id,
     )
     answer = outcome(call, work, shape, backend)
     if not answer.ok and parameters.get("error_mode") == "raise":

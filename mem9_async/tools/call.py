@@ -17,6 +17,7 @@ class Session(Protocol):
 
     session_id: str
     conversation_id: str | None
+    app_id: str | None
     writer: Writer
 
 
@@ -43,3 +44,4 @@ class Call:
     credentials: Mapping[str, object]
     user_id: str | None = None
     conversation_id: str | None = None
+    app_id: str | None = None

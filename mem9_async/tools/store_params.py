@@ -32,6 +32,7 @@ def new_job(call: Call, *, max_bytes: int) -> NewJob:
         ),
         payload=payload,
         wait=fields.flag(call.parameters, "wait"),
+        owner=access.owner(call),
     )
 
 

@@ -16,6 +16,10 @@ _HINT_KEPT = (
     "The job is kept in the queue under its job_id; the plugin sends it again where that can help. "
     "Do not store it a second time."
 )
+_HINT_LOST = (
+    "Nothing can be kept where the plugin runs, so this memory was not taken: store it again when "
+    "mem9 can be reached."
+)
 _PINNED_NOTE = "A pinned memory belongs to the whole space: mem9 keeps no session on it."
 
 
@@ -69,9 +73,9 @@ def accepted(job: NewJob, receipt: Receipt) -> StoreAnswer:
     """Return the answer to an accepted *job*: never more than mem9 or the journal promised."""
     outcome = receipt.outcome
     if receipt.waited_out and outcome is None:
-        return _kept(job, receipt, _waited_out())
+        return _untaken(job, receipt, _waited_out(receipt))
     if outcome is not None and not outcome.ok:
-        return _kept(job, receipt, failures.of_outcome(outcome))
+        return _untaken(job, receipt, failures.of_outcome(outcome))
     confirmed = outcome is not None and outcome.confirmation is Confirmation.INGESTED
     return StoreAnswer(
         ok=True,
@@ -121,7 +125,10 @@ def _note(trouble: Trouble) -> str:
     return " ".join(told)
 
 
-def _kept(job: NewJob, receipt: Receipt, failure: Failure) -> StoreAnswer:
+def _untaken(job: NewJob, receipt: Receipt, failure: Failure) -> StoreAnswer:
+    if not receipt.kept:
+        lost = {"accepted": False, "hint": _HINT_LOST, "durability": _durability(receipt)}
+        return StoreAnswer.failed(failure).model_copy(update=lost)
     # The plugin itself sends the job again: calling once more would only store it twice.
     retry = failure.retry and failure.retry.model_copy(update={"retryable": False})
     told = StoreAnswer.failed(failure.model_copy(update={"retry": retry}))
@@ -142,7 +149,13 @@ def _kept(job: NewJob, receipt: Receipt, failure: Failure) -> StoreAnswer:
     )
 
 
-def _waited_out() -> Failure:
+def _waited_out(receipt: Receipt) -> Failure:
+    if not receipt.kept:
+        return Failure(
+            error="mem9 has not taken it within the time to wait.",
+            code="timeout",
+            retry=Retry(reason="timeout", retryable=True),
+        )
     return Failure(
         error="mem9 has not taken it within the time to wait; the job is kept and delivered later.",
         code="timeout",

@@ -161,6 +161,7 @@ class FakeSession:
 
     session_id: str = "session-1"
     conversation_id: str | None = None
+    app_id: str | None = None
     writer: FakeWriter = field(default_factory=FakeWriter)
 
 

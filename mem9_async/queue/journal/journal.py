@@ -60,6 +60,11 @@ class Journal:
             "SELECT count(*) FROM jobs WHERE seq > ? AND seq >= ?", (mark, OWN_FIRST_SEQ)
         ).fetchone()[0]
 
+    @property
+    def last_seq(self) -> int:
+        """The number of the newest job that was ever accepted here."""
+        return self._next_seq - 1
+
     def close(self) -> None:
         """Close the file without draining it."""
         self.file.close()

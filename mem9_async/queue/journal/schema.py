@@ -31,6 +31,7 @@ CREATE TABLE spaces (
 CREATE TABLE owners (
     digest BLOB NOT NULL,
     space_id INTEGER NOT NULL REFERENCES spaces ON DELETE CASCADE,
+    first_seq INTEGER NOT NULL,
     PRIMARY KEY (digest, space_id)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE parks (

@@ -55,9 +55,9 @@ class Takeover:
             ).fetchall():
                 new_id = self._space(digest, sealed)
                 self._to.executemany(
-                    "INSERT OR IGNORE INTO owners VALUES (?, ?)",
+                    "INSERT OR IGNORE INTO owners VALUES (?, ?, ?)",
                     [
-                        (owner, new_id)
+                        (owner, new_id, self._own.low_seq)
                         for (owner,) in self._from.execute(
                             "SELECT digest FROM owners WHERE space_id = ?", (old_id,)
                         )
