@@ -1,0 +1,181 @@
+"""What a request asks for, parsed once and checked in mem9's order, with its texts."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from multidict import MultiMapping
+from pydantic import JsonValue
+
+from mem9_async.devserver.answers import InvalidField
+from mem9_async.devserver.jsonbody import decode
+
+CONTENT_BYTES_MAX = 50_000
+TAGS_MAX = 20
+ID_LENGTH_MAX = 100  # characters a column holds; longer ids fail on insert
+IDS_MAX = 1_000
+SESSIONS_MAX = 100
+PER_SESSION_MAX = 500
+LIMIT_DEFAULT, LIMIT_MAX = 10, 200
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class RawMessage:
+    """One message as it came; `seq` only when the caller numbered it."""
+
+    role: str
+    content: str
+    seq: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRequest:
+    """A POST of memories. `kind` says which of mem9's three paths it takes."""
+
+    kind: Literal["messages", "content", "pinned"]
+    content: str
+    messages: tuple[RawMessage, ...]
+    agent_id: str
+    session_id: str
+    tags: tuple[str, ...]
+    metadata: JsonValue
+    sync: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRequest:
+    """A PUT of one memory; None keeps what is there."""
+
+    content: str | None
+    tags: tuple[str, ...] | None
+    replaces_metadata: bool
+    metadata: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class ListRequest:
+    """A GET of memories; with a query it is a recall."""
+
+    query: str
+    limit: int
+    offset: int
+    tags: tuple[str, ...]
+    state: str  # empty: any
+    types: tuple[str, ...]
+    agent_id: str
+    session_id: str
+    source: str
+    scan_all: bool
+
+
+def parse_store(raw: bytes, header_agent: str) -> StoreRequest:
+    """Read and check a store. Raises Refusal; sizes are checked later, by `check_sizes`."""
+    fields = decode(raw, "createMemoryRequest")
+    messages = tuple(
+        RawMessage(item.text("role"), item.text("content"), item.integer("seq"))
+        for item in fields.objects("messages", "IngestMessage") or ()
+    )
+    content, memory_type = fields.text("content"), fields.text("memory_type").strip()
+    mode, tags = fields.text("mode"), fields.texts("tags") or ()
+    has_content = bool(content.strip())
+    if has_content and messages:
+        raise InvalidField("body", "provide either content or messages, not both")
+    if messages and memory_type:
+        raise InvalidField("memory_type", "memory_type is only allowed with content, not messages")
+    if not messages and not has_content:
+        raise InvalidField("content", "content or messages required")
+    if has_content and mode:
+        raise InvalidField("body", "content mode does not accept mode")
+    if memory_type not in ("", "pinned"):
+        raise InvalidField(
+            "memory_type",
+            f'unsupported value "{memory_type}"; only "pinned" is supported'
+            " on the explicit content path",
+        )
+    return StoreRequest(
+        kind="messages" if messages else "pinned" if memory_type else "content",
+        content=content,
+        messages=messages,
+        agent_id=fields.text("agent_id") or header_agent,
+        session_id=fields.text("session_id"),
+        tags=tags,
+        metadata=fields.value("metadata"),
+        sync=fields.flag("sync"),
+    )
+
+
+def check_sizes(content: str, tags: tuple[str, ...], prefix: str = "") -> None:
+    """Refuse content over 50,000 bytes and more than 20 tags. Raises InvalidField."""
+    if len(content.encode()) > CONTENT_BYTES_MAX:
+        raise InvalidField(f"{prefix}content", f"too long (max {CONTENT_BYTES_MAX})")
+    if len(tags) > TAGS_MAX:
+        raise InvalidField(f"{prefix}tags", f"too many (max {TAGS_MAX})")
+
+
+def parse_change(raw: bytes) -> ChangeRequest:
+    """Read and check a PUT. Raises Refusal."""
+    fields = decode(raw, "updateMemoryRequest")
+    change = ChangeRequest(
+        content=fields.text("content") or None,
+        tags=fields.texts("tags"),
+        replaces_metadata=fields.has("metadata"),
+        metadata=fields.value("metadata"),
+    )
+    check_sizes(change.content or "", change.tags or ())
+    return change
+
+
+def parse_ids(raw: bytes) -> tuple[str, ...]:
+    """The distinct ids of a batch-delete, in order. Raises Refusal."""
+    given = decode(raw, "batchDeleteRequest").texts("ids") or ()
+    if len(given) > IDS_MAX:
+        raise InvalidField("ids", f"too many (max {IDS_MAX})")
+    ids = tuple(dict.fromkeys(stripped for item in given if (stripped := item.strip())))
+    if not ids:
+        raise InvalidField("ids", "required")
+    return ids
+
+
+def parse_list(params: MultiMapping[str]) -> ListRequest:
+    """Read a list or recall; odd numbers become the defaults, nothing is refused."""
+    limit = _integer(params.get("limit", ""))
+    tags = params.get("tags", "")
+    types = params.get("memory_type", "")
+    state = params.get("state", "") or "active"
+    return ListRequest(
+        query=params.get("q", "").strip(),
+        limit=limit if limit is not None and 0 < limit <= LIMIT_MAX else LIMIT_DEFAULT,
+        offset=min(max(0, _integer(params.get("offset", "")) or 0), 2**31),
+        tags=tuple(tags.split(",")) if tags else (),
+        state="" if state == "all" else state,
+        types=tuple(part for item in types.split(",") if (part := item.strip())),
+        agent_id=params.get("agent_id", ""),
+        session_id=params.get("session_id", ""),
+        source=params.get("source", ""),
+        scan_all=params.get("scanAll", "").lower() in ("1", "true"),
+    )
+
+
+def parse_session_messages(params: MultiMapping[str]) -> tuple[tuple[str, ...], int]:
+    """The distinct sessions and how many messages of each (at most 500). Raises InvalidField."""
+    given = (item.strip() for item in params.getall("session_id", []))
+    sessions = tuple(dict.fromkeys(item for item in given if item))
+    if not sessions:
+        raise InvalidField("session_id", "at least one session_id required")
+    if len(sessions) > SESSIONS_MAX:
+        raise InvalidField("session_id", f"too many session_ids: maximum is {SESSIONS_MAX}")
+    text = params.get("limit_per_session", "")
+    limit = _integer(text) if text else PER_SESSION_MAX
+    if limit is None or limit <= 0:
+        raise InvalidField("limit_per_session", "must be a positive integer")
+    return sessions, min(limit, PER_SESSION_MAX)
+
+
+def parse_if_match(header: str | None) -> int | None:
+    """The version asked for; None when absent or not a bare integer."""
+    return _integer(header) if header is not None else None
+
+
+def _integer(text: str) -> int | None:
+    return int(text) if _INTEGER.fullmatch(text) and len(text) < 20 else None

@@ -1,0 +1,1 @@
+"""The embedded mem9 over real HTTP on loopback."""
