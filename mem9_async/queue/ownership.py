@@ -13,6 +13,7 @@ from pathlib import Path
 from mem9_async.queue.ids import uuid7
 
 _DATABASE, _LOCK = ".db", ".lock"
+RESERVE_SUFFIX = ".reserve"
 _COMPANIONS = ("-wal", "-shm", "-journal")
 
 
@@ -32,6 +33,7 @@ class Claim:
         for companion in _COMPANIONS:
             Path(f"{self.path}{companion}").unlink(missing_ok=True)
         self.path.unlink(missing_ok=True)
+        self.path.with_suffix(RESERVE_SUFFIX).unlink(missing_ok=True)
         # Last of all: whoever waits for this lock finds its file gone and looks elsewhere.
         self.path.with_suffix(_LOCK).unlink(missing_ok=True)
         os.close(self.descriptor)
@@ -44,6 +46,7 @@ class Claim:
             if source.exists():
                 source.rename(f"{aside}{companion}")
         self.path.rename(aside)
+        self.path.with_suffix(RESERVE_SUFFIX).unlink(missing_ok=True)
         self.path.with_suffix(_LOCK).unlink(missing_ok=True)
         os.close(self.descriptor)
         return aside

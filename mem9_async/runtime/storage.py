@@ -10,7 +10,15 @@ import structlog
 from mem9_async.models.outcome import Confirmation
 from mem9_async.queue import failpoints
 from mem9_async.queue.journal import Journal, JournalCorrupt, JournalError
-from mem9_async.queue.ownership import Claim, claim_new, claim_orphans, prepare
+from mem9_async.queue.journal.salvage import salvage
+from mem9_async.queue.ownership import (
+    RESERVE_SUFFIX,
+    Claim,
+    claim_new,
+    claim_orphans,
+    prepare,
+)
+from mem9_async.queue.reserve import Reserve
 from mem9_async.queue.sealing import Sealer, load_secret
 from mem9_async.runtime.places import data_directory, journal_directory, key_file
 from mem9_async.settings import Settings
@@ -28,6 +36,12 @@ class Storage:
     directory: Path | None
     claim: Claim | None
     reason: str | None = None
+    reserve: Reserve | None = None
+
+    @property
+    def vanished(self) -> bool:
+        """Whether somebody has removed the file: what is written to it is kept nowhere."""
+        return self.claim is not None and not self.claim.path.exists()
 
     def close(self) -> None:
         """Close the journal and let another process have it. Belongs to the thread that opened it."""
@@ -54,13 +68,20 @@ def open_storage(settings: Settings, working_directory: Path) -> Storage:
         for claim in claim_orphans(directory):
             journal = open_claimed(claim, sealer, settings)
             if journal is not None:
-                return Storage(journal, sealer, settings.durability, directory, claim)
+                return _stored(journal, sealer, settings, directory, claim)
         claim = claim_new(directory)
         journal = _journal(claim.path, sealer, settings)
     except (OSError, JournalError) as exc:
         return in_memory(settings, f"the journal cannot be opened: {exc}")
     log.info("journal.opened", journal_id=journal.file.journal_id)
-    return Storage(journal, sealer, settings.durability, directory, claim)
+    return _stored(journal, sealer, settings, directory, claim)
+
+
+def _stored(
+    journal: Journal, sealer: Sealer, settings: Settings, directory: Path, claim: Claim
+) -> Storage:
+    reserve = Reserve(claim.path.with_suffix(RESERVE_SUFFIX))
+    return Storage(journal, sealer, settings.durability, directory, claim, None, reserve)
 
 
 def in_memory(settings: Settings, reason: str) -> Storage:
@@ -82,6 +103,7 @@ def open_claimed(claim: Claim, sealer: Sealer, settings: Settings) -> Journal | 
         aside = claim.set_aside("corrupt", int(time.time()))
         failpoints.hit("quarantine.renamed")
         log.error("journal.quarantined", reason=str(exc), file=aside.name)
+        _rescue(aside, claim.path.parent, sealer)
         return None
     except JournalError as exc:
         log.error("journal.locked", reason=str(exc), file=claim.path.name)
@@ -89,6 +111,18 @@ def open_claimed(claim: Claim, sealer: Sealer, settings: Settings) -> Journal | 
         return None
     log.info("journal.opened", journal_id=journal.file.journal_id, reason="taken over")
     return journal
+
+
+def _rescue(aside: Path, directory: Path, sealer: Sealer) -> None:
+    """Put what can be read of a damaged journal into a new one, which is adopted like any other."""
+    try:
+        claim = claim_new(directory)
+        saved, lost = salvage(aside, claim.path, key_check=sealer.check)
+    except (OSError, JournalError) as exc:
+        log.error("journal.corrupted", file=aside.name, reason=f"nothing was saved: {exc}")
+        return
+    log.error("journal.corrupted", file=aside.name, jobs=saved, lost=lost)
+    claim.release()
 
 
 def _journal(path: Path | None, sealer: Sealer, settings: Settings) -> Journal:
