@@ -5,6 +5,7 @@ is in the journal before anything else acts on it.
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
@@ -16,14 +17,17 @@ from mem9_async.models.outcome import Confirmation, ErrorType, Outcome
 from mem9_async.queue import failpoints
 from mem9_async.queue.clock import Clock
 from mem9_async.queue.endpoints import CircuitState, Endpoints
-from mem9_async.queue.journal import Journal
-from mem9_async.queue.lanes import Lanes, Limits, Ready
+from mem9_async.queue.journal import Journal, JournalCorrupt, JournalError, JournalFull
+from mem9_async.queue.lanes import Lanes
+from mem9_async.queue.lines import Limits, Ready
 from mem9_async.queue.parking import Parking
 from mem9_async.queue.policy import Decision, Health, Move, Policy, Situation
 from mem9_async.queue.records import Frozen, FrozenRef
 from mem9_async.queue.sink import Sink
 
 log = structlog.get_logger()
+
+_UNWRITABLE_WAIT_S = 2.0  # what cannot be written is tried again soon: space may return any time
 
 
 class Observer(Protocol):
@@ -48,7 +52,9 @@ class Deliverer:
         limits: Limits,
         clock: Clock,
         observer: Observer,
+        make_room: Callable[[], bool],
     ) -> None:
+        """*make_room* frees disk space for recording outcomes; False when there is none to free."""
         self._journal = journal
         self._lanes = lanes
         self._endpoints = endpoints
@@ -58,6 +64,7 @@ class Deliverer:
         self._limits = limits
         self._clock = clock
         self._observer = observer
+        self._make_room = make_room
         self._woken = asyncio.Event()
         self._sleeps_until = float("-inf")
 
@@ -93,15 +100,16 @@ class Deliverer:
             handle.cancel()
 
     def _take(self, ready: Ready, now: float) -> Frozen | None:
-        if ready.frozen is None:
-            frozen = self._journal.freeze(
-                ready.lane_id,
-                max_jobs=self._limits.batch_max_jobs,
-                max_bytes=self._limits.batch_max_bytes,
-                now=now,
-            )
-        else:
-            frozen = self._journal.restart(ready.frozen.row, now)
+        try:
+            frozen = self._started(ready, now)
+        except JournalCorrupt:
+            raise
+        except JournalError as exc:
+            self._make_room()
+            self._endpoints.cancelled(ready.endpoint, now)
+            self._lanes.postpone(ready, now + _UNWRITABLE_WAIT_S, now)
+            log.error("journal.write_failed", error_type="journal_error", reason=str(exc))
+            return None
         if frozen is None:
             self._endpoints.cancelled(ready.endpoint, now)
             self._lanes.vanished(ready, now)
@@ -117,6 +125,16 @@ class Deliverer:
             log.debug("batch.frozen", job_ids=frozen.batch.job_ids, **_names(frozen))
         log.debug("attempt.started", attempt=frozen.batch.attempt, **_names(frozen))
         return frozen
+
+    def _started(self, ready: Ready, now: float) -> Frozen | None:
+        if ready.frozen is not None:
+            return self._journal.restart(ready.frozen.row, now)
+        return self._journal.freeze(
+            ready.lane_id,
+            max_jobs=self._limits.batch_max_jobs,
+            max_bytes=self._limits.batch_max_bytes,
+            now=now,
+        )
 
     async def _attempt(self, ready: Ready, frozen: Frozen) -> None:
         failpoints.hit("send.before")
@@ -167,7 +185,13 @@ class Deliverer:
                 key_state=key_state,
             ),
         )
-        self._carry_out(frozen, outcome, decision, now)
+        try:
+            self._carry_out(frozen, outcome, decision, now)
+        except JournalFull:
+            # Nothing was changed yet: the journal comes first in every branch.
+            if not self._make_room():
+                raise
+            self._carry_out(frozen, outcome, decision, now)
         self._tell_endpoint(ready, frozen, decision, now)
         if outcome.ok:
             self._parking.resume(frozen.space_id, now)

@@ -82,9 +82,7 @@ class Endpoints:
                 return False
             endpoint.tokens -= 1.0
         elif not retry:
-            endpoint.tokens = min(
-                self._limits.budget_tokens, endpoint.tokens + self._limits.budget_ratio
-            )
+            endpoint.tokens = min(self._most_tokens(), endpoint.tokens + self._limits.budget_ratio)
         endpoint.in_flight += 1
         return True
 
@@ -107,7 +105,7 @@ class Endpoints:
         """mem9 took a request; return True when that closed the circuit."""
         endpoint = self._landed(url, now)
         if retry:  # an honoured retry cost the server nothing it did not want
-            endpoint.tokens = min(self._limits.budget_tokens, endpoint.tokens + 1.0)
+            endpoint.tokens = min(self._most_tokens(), endpoint.tokens + 1.0)
         endpoint.last_success_at = now
         endpoint.served_at[space_id] = now
         endpoint.limit = min(
@@ -153,6 +151,11 @@ class Endpoints:
         self._open(endpoint, now)
         return True
 
+    def abandon_all(self) -> None:
+        """Every request under way was given up by us."""
+        for endpoint in self._endpoints.values():
+            endpoint.in_flight = 0
+
     def cancelled(self, url: str, now: float) -> None:
         """A request was given up by us; it says nothing about the server."""
         self._landed(url, now)
@@ -185,12 +188,16 @@ class Endpoints:
         endpoint.in_flight = max(0, endpoint.in_flight - 1)
         return endpoint
 
+    def _most_tokens(self) -> float:
+        # Room for one whole token even under a budget of none: a retry must come in the end.
+        return max(self._limits.budget_tokens, 1.0)
+
     def _refill_rate(self) -> float:
-        return max(self._limits.budget_tokens, 1.0) / _TRICKLE_WINDOW_S
+        return self._most_tokens() / _TRICKLE_WINDOW_S
 
     def _refill(self, endpoint: _Endpoint, now: float) -> None:
         grown = endpoint.tokens + max(0.0, now - endpoint.tokens_at) * self._refill_rate()
-        endpoint.tokens = min(max(self._limits.budget_tokens, 1.0), grown)
+        endpoint.tokens = min(self._most_tokens(), grown)
         endpoint.tokens_at = now
 
     def _get(self, url: str, now: float) -> _Endpoint:

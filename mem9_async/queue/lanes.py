@@ -6,77 +6,12 @@ turns, then the lanes inside a space, so that one busy tenant cannot starve the 
 
 import heapq
 from collections import deque
-from dataclasses import dataclass, field
 
 from mem9_async.queue.endpoints import Endpoints
+from mem9_async.queue.lines import LaneLine, Limits, Ready, SpaceLine
 from mem9_async.queue.records import Backlog, FrozenRef
 
 _EPSILON_S = 1e-6
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much may wait for company, travel together, and be on its way. Seconds, bytes."""
-
-    linger_s: float
-    linger_max_s: float
-    batch_max_jobs: int
-    batch_max_bytes: int
-    max_in_flight: int
-    max_in_flight_per_space: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A lane whose turn it is. `frozen` is the batch to send again, None to freeze a new one."""
-
-    lane_id: int
-    space_id: int
-    endpoint: str
-    frozen: FrozenRef | None
-
-
-@dataclass(slots=True)
-class _Lane:
-    lane_id: int
-    space_id: int
-    waiting: int = 0
-    waiting_bytes: int = 0
-    first_at: float = 0.0  #: when the oldest waiting job was accepted
-    last_at: float = 0.0  #: when the newest was
-    close_now: bool = False
-    frozen: deque[FrozenRef] = field(default_factory=deque)
-    sending: int = 0  #: jobs in flight; a lane never has two batches there
-    sending_since: float = 0.0
-    in_flight: bool = False
-    queued: bool = False
-
-    @property
-    def depth(self) -> int:
-        return self.waiting + self.sending + sum(ref.jobs for ref in self.frozen)
-
-    @property
-    def oldest_at(self) -> float:
-        if self.in_flight and self.sending:
-            return self.sending_since
-        if self.frozen:
-            return min(self.frozen[0].oldest_at, self.first_at or self.frozen[0].oldest_at)
-        return self.first_at
-
-
-@dataclass(slots=True)
-class _Space:
-    space_id: int
-    endpoint: str | None
-    lanes: set[int] = field(default_factory=set)
-    ages: list[tuple[float, int]] = field(default_factory=list)  #: a heap; stale entries stay
-    turn: deque[int] = field(default_factory=deque)
-    in_flight: int = 0
-    depth: int = 0
-    size: int = 0
-    parked_until: float | None = None
-    pause_until: float = 0.0
-    queued: bool = False
 
 
 class Lanes:
@@ -85,8 +20,8 @@ class Lanes:
     def __init__(self, limits: Limits, endpoints: Endpoints) -> None:
         self._limits = limits
         self._endpoints = endpoints
-        self._lanes: dict[int, _Lane] = {}
-        self._spaces: dict[int, _Space] = {}
+        self._lanes: dict[int, LaneLine] = {}
+        self._spaces: dict[int, SpaceLine] = {}
         self._turn: deque[int] = deque()
         self._timers: list[tuple[float, int]] = []
         self.in_flight = 0
@@ -149,6 +84,21 @@ class Lanes:
         if not lane.in_flight:
             self._arm(lane, now)
 
+    def reloaded(self, lane_id: int, backlog: Backlog | None, now: float) -> None:
+        """The journal's account of a known lane has changed; None when it holds nothing now."""
+        if backlog is not None:
+            self.restored(backlog, now)
+            return
+        lane = self._lanes.get(lane_id)
+        if lane is None:
+            return
+        size = lane.waiting_bytes + sum(ref.size for ref in lane.frozen)
+        self._grow(lane, lane.sending - lane.depth, -size)
+        lane.waiting = lane.waiting_bytes = 0
+        lane.frozen.clear()
+        if not lane.in_flight and not lane.queued:
+            self._after(lane, now)
+
     def frozen(
         self, lane_id: int, *, jobs: int, size: int, oldest_at: float, next_at: float | None
     ) -> None:
@@ -177,6 +127,15 @@ class Lanes:
         lane = self._land(lane_id)
         lane.frozen.extendleft(reversed(refs))
         lane.sending = 0
+        self._after(lane, now)
+
+    def postpone(self, ready: Ready, until: float, now: float) -> None:
+        """The lane's turn could not be used; everything stays, and it gets another one later."""
+        lane = self._land(ready.lane_id)
+        lane.not_before = until
+        lane.sending = 0
+        if ready.frozen is not None:
+            lane.frozen.appendleft(ready.frozen)
         self._after(lane, now)
 
     def vanished(self, ready: Ready, now: float) -> None:
@@ -265,7 +224,7 @@ class Lanes:
                 return ready
         return None
 
-    def _take(self, space: _Space, now: float) -> Ready | None:
+    def _take(self, space: SpaceLine, now: float) -> Ready | None:
         if self._held_until(space) > now or space.endpoint is None:
             return None
         if space.in_flight >= self._room(space):
@@ -338,45 +297,45 @@ class Lanes:
 
     # Inside
 
-    def _lane(self, lane_id: int, space_id: int, endpoint: str | None) -> _Lane:
+    def _lane(self, lane_id: int, space_id: int, endpoint: str | None) -> LaneLine:
         lane = self._lanes.get(lane_id)
         space = self._spaces.get(space_id)
         if space is None:
-            space = self._spaces[space_id] = _Space(space_id, endpoint)
+            space = self._spaces[space_id] = SpaceLine(space_id, endpoint)
         elif space.endpoint is None:
             space.endpoint = endpoint
         if lane is None:
-            lane = self._lanes[lane_id] = _Lane(lane_id, space_id)
+            lane = self._lanes[lane_id] = LaneLine(lane_id, space_id)
             space.lanes.add(lane_id)
         return lane
 
-    def _note_age(self, lane: _Lane) -> None:
+    def _note_age(self, lane: LaneLine) -> None:
         heapq.heappush(self._spaces[lane.space_id].ages, (lane.oldest_at, lane.lane_id))
 
-    def _grow(self, lane: _Lane, jobs: int, size: int) -> None:
+    def _grow(self, lane: LaneLine, jobs: int, size: int) -> None:
         self.depth += jobs
         self.waiting_bytes += size
         space = self._spaces[lane.space_id]
         space.depth += jobs
         space.size += size
 
-    def _is_full(self, lane: _Lane) -> bool:
+    def _is_full(self, lane: LaneLine) -> bool:
         return (
             lane.waiting >= self._limits.batch_max_jobs
             or lane.waiting_bytes >= self._limits.batch_max_bytes
         )
 
-    def _ready_at(self, lane: _Lane, now: float) -> float | None:
+    def _ready_at(self, lane: LaneLine, now: float) -> float | None:
         # Three cases: a batch waits to be sent again; the open batch may close now; it lingers.
         if lane.frozen:
-            return lane.frozen[0].due_at
+            return max(lane.not_before, lane.frozen[0].due_at)
         if not lane.waiting:
             return None
         if lane.close_now or self._is_full(lane):
-            return now
+            return max(lane.not_before, now)
         return min(lane.last_at + self._limits.linger_s, lane.first_at + self._limits.linger_max_s)
 
-    def _arm(self, lane: _Lane, now: float) -> float | None:
+    def _arm(self, lane: LaneLine, now: float) -> float | None:
         at = None if lane.queued else self._ready_at(lane, now)
         if at is None:
             return None
@@ -393,7 +352,7 @@ class Lanes:
             if lane is not None and not lane.in_flight:
                 self._arm(lane, now)
 
-    def _queue(self, lane: _Lane) -> None:
+    def _queue(self, lane: LaneLine) -> None:
         space = self._spaces[lane.space_id]
         lane.queued = True
         space.turn.append(lane.lane_id)
@@ -401,21 +360,21 @@ class Lanes:
             space.queued = True
             self._turn.append(space.space_id)
 
-    def _room(self, space: _Space) -> int:
+    def _room(self, space: SpaceLine) -> int:
         # A parked space whose time has come is probed with one batch, not with all it may have.
         return 1 if space.parked_until is not None else self._limits.max_in_flight_per_space
 
-    def _held_until(self, space: _Space) -> float:
+    def _held_until(self, space: SpaceLine) -> float:
         return max(space.pause_until, space.parked_until or 0.0)
 
-    def _land(self, lane_id: int) -> _Lane:
+    def _land(self, lane_id: int) -> LaneLine:
         lane = self._lanes[lane_id]
         lane.in_flight = False
         self._spaces[lane.space_id].in_flight -= 1
         self.in_flight -= 1
         return lane
 
-    def _after(self, lane: _Lane, now: float) -> None:
+    def _after(self, lane: LaneLine, now: float) -> None:
         if lane.waiting or lane.frozen:
             self._note_age(lane)
             self._arm(lane, now)

@@ -71,7 +71,7 @@ def claim_new(directory: Path) -> Claim:
 
 def claim_orphans(directory: Path) -> Iterator[Claim]:
     """Every journal whose owner is gone, largest first, each locked as it is given out."""
-    sized = [(path.stat().st_size, path) for path in directory.glob(f"*{_DATABASE}")]
+    sized = [(_size(path), path) for path in directory.glob(f"*{_DATABASE}")]
     for _, path in sorted(sized, reverse=True):
         claim = _claim(path)
         if claim is None:
@@ -82,13 +82,20 @@ def claim_orphans(directory: Path) -> Iterator[Claim]:
             claim.remove()
 
 
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # its adopter has just removed it
+        return 0
+
+
 def _claim(path: Path) -> Claim | None:
     lock = path.with_suffix(_LOCK)
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # The name may have been removed after we opened it: then we hold a lock on nothing.
-        if os.fstat(descriptor).st_ino == os.stat(lock).st_ino:
+        if os.fstat(descriptor).st_ino == lock.stat().st_ino:
             return Claim(path, descriptor)
     except (BlockingIOError, FileNotFoundError):
         pass

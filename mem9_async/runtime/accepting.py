@@ -11,15 +11,17 @@ from mem9_async.models.space import Lane
 from mem9_async.queue import failpoints
 from mem9_async.queue.clock import Clock
 from mem9_async.queue.deliverer import Deliverer
-from mem9_async.queue.journal import JournalError, JournalFull
+from mem9_async.queue.journal import JournalCorrupt, JournalError, JournalFull
 from mem9_async.queue.lanes import Lanes
 from mem9_async.queue.records import Appended
+from mem9_async.runtime.health import Health
 from mem9_async.runtime.news import News
 from mem9_async.runtime.storage import Storage
 from mem9_async.settings import Settings
 
 log = structlog.get_logger()
 
+_LOOK_FOR_ROOM_EVERY_S = 1.0
 _ROOM_AGAIN = 0.9  # once full, jobs are taken again below this share: no flapping at the brim
 
 
@@ -36,6 +38,7 @@ class Accepting:
         trouble: Callable[[int], Trouble | None],
         stored: Callable[[Lane, int, str], None],
         news: News,
+        health: Health,
         clock: Clock,
     ) -> None:
         self._settings = settings
@@ -45,7 +48,9 @@ class Accepting:
         self._trouble = trouble
         self._stored = stored
         self._news = news
+        self._health = health
         self._clock = clock
+        self._room_looked_at = float("-inf")
         self._full = False
 
     def accept(self, jobs: list[NewJob]) -> list[Receipt | Mem9AsyncError]:
@@ -56,9 +61,12 @@ class Accepting:
         try:
             appended = iter(self._storage.journal.append(taken, now) if taken else [])
         except JournalError as exc:
+            if isinstance(exc, JournalCorrupt):
+                self._storage.damaged = str(exc)
+            self._storage.make_room()
             reason = "disk_full" if isinstance(exc, JournalFull) else "journal_error"
             log.error("journal.write_failed", error_type=reason, reason=str(exc), jobs=len(taken))
-            failed = self._not_written(exc, reason, now)
+            failed = self._not_written(str(exc), reason)
             return [refusal or failed for refusal in refusals]
         failpoints.hit("answer.before")
         return [
@@ -106,7 +114,7 @@ class Accepting:
                 oldest_age_s=None if oldest_at is None else round(max(0.0, now - oldest_at), 3),
             ),
             durability=self._storage.durability,
-            durability_reason=self._storage.reason,
+            durability_reason=self._storage.reason or self._health.reason,
             trouble=self._trouble(space_id),
             notice=self._news.take_notice(space_id),
             outcome=None,
@@ -115,6 +123,8 @@ class Accepting:
         )
 
     def _refusal(self, job: NewJob, now: float) -> QueueFull | None:
+        if not self._has_room(now):
+            return self._not_written("the disk is full", "disk_full")
         settings, lanes = self._settings, self._lanes
         jobs_most, bytes_most = settings.journal_max_jobs, settings.journal_max_bytes
         if self._full:
@@ -154,9 +164,18 @@ class Accepting:
             after_s=5.0,
         )
 
-    def _not_written(self, exc: JournalError, code: str, now: float) -> QueueFull:
+    def _has_room(self, now: float) -> bool:
+        reserve = self._storage.reserve
+        if reserve is None or reserve.held:
+            return True
+        if now - self._room_looked_at < _LOOK_FOR_ROOM_EVERY_S:
+            return False
+        self._room_looked_at = now
+        return self._storage.has_room()
+
+    def _not_written(self, why: str, code: str) -> QueueFull:
         return QueueFull(
-            f"the journal could not be written ({exc}); this memory was not taken. Free some "
+            f"the journal could not be written ({why}); this memory was not taken. Free some "
             "space or mend the data directory, then try again",
             depth=self._lanes.depth,
             capacity=self._settings.journal_max_jobs,

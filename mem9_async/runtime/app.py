@@ -9,7 +9,6 @@ import random
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
-from pathlib import Path
 
 import structlog
 
@@ -22,9 +21,11 @@ from mem9_async.models.space import Space
 from mem9_async.queue.clock import SteadyClock
 from mem9_async.queue.deliverer import Deliverer
 from mem9_async.queue.endpoints import EndpointLimits, Endpoints
+from mem9_async.queue.journal import JournalCorrupt, JournalError
 from mem9_async.queue.journal.recovery import Recovery
 from mem9_async.queue.journal.reports import Reports
-from mem9_async.queue.lanes import Lanes, Limits
+from mem9_async.queue.lanes import Lanes
+from mem9_async.queue.lines import Limits
 from mem9_async.queue.parking import Parking
 from mem9_async.queue.policy import Decision, Move, Policy, Waits
 from mem9_async.queue.records import Frozen
@@ -46,6 +47,7 @@ log = structlog.get_logger()
 
 _RESTART_AFTER_S = 1.0
 _CRASHES, _CRASH_WINDOW_S = 3, 300.0
+_FAILED_PAUSE_S = 60.0
 
 
 class App:
@@ -61,7 +63,7 @@ class App:
         rng = random.Random()  # noqa: S311  jitter, not secrets
         journal, sealer = storage.journal, storage.sealer
         limits = _limits(settings)
-        endpoints = Endpoints(_endpoint_limits(settings), rng)
+        endpoints = self._endpoints = Endpoints(_endpoint_limits(settings), rng)
         self.client = _client(settings)
         self.lanes = Lanes(limits, endpoints)
         self.parking = Parking(journal, self.lanes)
@@ -81,6 +83,7 @@ class App:
             limits=limits,
             clock=self.clock,
             observer=self,
+            make_room=storage.make_room,
         )
         self._reporting = Reporting(
             storage=storage,
@@ -115,6 +118,7 @@ class App:
             trouble=self._reporting.trouble,
             stored=self._rotation.stored,
             news=self._news,
+            health=self.health,
             clock=self.clock,
         )
         self._recall = Recall(
@@ -151,6 +155,13 @@ class App:
         else:
             self.health.ok()
 
+    def reload_lanes(self, lane_ids: set[int]) -> None:
+        """Read again what the journal holds for these lanes: it has changed under them."""
+        now = self.clock.now()
+        found = {backlog.lane_id: backlog for backlog in self.recovery.backlogs(lane_ids)}
+        for lane_id in lane_ids:
+            self.lanes.reloaded(lane_id, found.get(lane_id), now)
+
     def restore_parks(self) -> None:
         """Hold what an earlier process, or an adopted journal, had parked."""
         settings = self.settings
@@ -168,12 +179,16 @@ class App:
     async def aclose(self) -> None:
         """Stop without draining: what is undelivered stays in the journal."""
         log.info("shutdown.started", jobs=self.lanes.depth)
+        await self.stop()
+        self.storage.close()
+        log.info("shutdown.completed")
+
+    async def stop(self) -> None:
+        """Stop delivering, and close every connection; the journal stays open."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.client.aclose()
-        self.storage.close()
-        log.info("shutdown.completed")
 
     def abandon(self) -> None:
         """Let go of the journal when the loop has ended under us, so that a new one can have it."""
@@ -186,17 +201,39 @@ class App:
             try:
                 await self.deliverer.run()
             except Exception as exc:
-                now = time.monotonic()
-                crashes = [*(at for at in crashes if now - at < _CRASH_WINDOW_S), now]
-                log.error("worker.crashed", error_type="worker_crash", reason=repr(exc)[:300])
-                if len(crashes) >= _CRASHES:
-                    self.health.failed("delivery stopped after repeated crashes; jobs are kept")
-                    log.error("worker.failed", reason=self.health.reason)
-                    return
-            await asyncio.sleep(_RESTART_AFTER_S)
-            self.lanes.clear()
-            self._load()
+                pause_s = self._crashed(exc, crashes)
+                await asyncio.sleep(pause_s)
+            # A disk tells nobody when it can be written again.
+            while not self._reloaded():  # noqa: ASYNC110
+                await asyncio.sleep(_RESTART_AFTER_S)
             log.warning("worker.restarted", reason="crash")
+
+    def _reloaded(self) -> bool:
+        self._endpoints.abandon_all()
+        self.lanes.clear()
+        try:
+            self._load()
+        except JournalError as exc:
+            self.storage.make_room()
+            log.error("journal.write_failed", error_type="journal_error", reason=str(exc))
+            return False
+        return True
+
+    def _crashed(self, exc: Exception, crashes: list[float]) -> float:
+        """Note why delivery stopped; return after how many seconds it may begin again."""
+        log.error("worker.crashed", error_type="worker_crash", reason=repr(exc)[:300])
+        causes = exc.exceptions if isinstance(exc, ExceptionGroup) else (exc,)
+        if any(isinstance(cause, JournalCorrupt) for cause in causes):
+            self.storage.damaged = str(causes[0])
+        if all(isinstance(cause, JournalError) for cause in causes):
+            return _RESTART_AFTER_S  # the disk's trouble, not ours: look again soon
+        now = time.monotonic()
+        crashes[:] = [*(at for at in crashes if now - at < _CRASH_WINDOW_S), now]
+        if len(crashes) < _CRASHES:
+            return _RESTART_AFTER_S
+        self.health.failed("delivery has crashed repeatedly and pauses; jobs are taken and kept")
+        log.error("worker.failed", reason=self.health.reason)
+        return _FAILED_PAUSE_S
 
     def _spawn(self, coroutine: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)

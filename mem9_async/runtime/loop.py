@@ -158,7 +158,7 @@ class LoopThread:
             self._loop.call_soon_threadsafe(self._loop.stop)
 
 
-def _value(result: AsyncResult, timeout_s: float) -> Any:
+def _value(result: AsyncResult, timeout_s: float) -> Any:  # noqa: ANN401  gevent is untyped
     try:
         return result.get(timeout=timeout_s)
     except gevent.Timeout as exc:

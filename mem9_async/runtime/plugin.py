@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 
-from mem9_async.models.errors import RuntimeUnavailable
+from mem9_async.models.errors import QueueFull, RuntimeUnavailable
 from mem9_async.models.job import NewJob, QueueCommand, QueueReport, Receipt
 from mem9_async.models.memory import (
     Deletion,
@@ -20,6 +20,7 @@ from mem9_async.models.memory import (
     SearchResult,
 )
 from mem9_async.models.space import Space
+from mem9_async.queue.journal.takeover import Takeover
 from mem9_async.runtime.app import App
 from mem9_async.runtime.loop import LoopThread
 from mem9_async.runtime.storage import in_memory, open_storage
@@ -30,6 +31,7 @@ log = structlog.get_logger()
 _RESTARTS, _RESTART_WINDOW_S = 3, 300.0
 _START_TIMEOUT_S = 30.0
 _STORE_TIMEOUT_S = 10.0
+_LOOK_FOR_ROOM_EVERY_S = 0.02
 _GRACE_S = 5.0  # the loop's own deadline comes first; this one is for a loop that is stuck
 _VALIDATE_TIMEOUT_S = 10.0
 
@@ -82,6 +84,31 @@ class Plugin:
         running.thread.call(open_and_start, timeout_s=_START_TIMEOUT_S)
         return running
 
+    def _move_if_needed(self, running: "_Running") -> None:
+        """Begin a new journal when the present one was removed or damaged; keep what it had."""
+        old = running.app
+        if old is None or not (old.storage.vanished or old.storage.damaged):
+            return
+
+        async def move() -> None:
+            await old.stop()
+            old.storage.set_aside_if_damaged()
+            storage = open_storage(self.settings, self._working_directory)
+            if not old.storage.damaged:
+                for _ in Takeover(storage.journal, old.storage.journal).chunks():
+                    pass
+                old.storage.close()
+            app = running.app = App(self.settings, storage)
+            running.thread.accepts_with(app.accept)
+            app.start()
+
+        log.error(
+            "journal.quarantined" if old.storage.damaged else "journal.write_failed",
+            error_type="journal_corrupt" if old.storage.damaged else "disk_readonly",
+            reason=old.storage.damaged or "the journal file was removed",
+        )
+        running.thread.call(move, timeout_s=_START_TIMEOUT_S)
+
     def watch(self) -> None:
         """Replace a loop that has ended or is stuck; call it every second or so.
 
@@ -93,6 +120,7 @@ class Plugin:
             return
         stuck = running.thread.silent_s > self._stalled_after_s
         if not running.thread.ended and not stuck:
+            self._move_if_needed(running)
             return
         reason = "the loop is stuck" if stuck else "the loop has ended"
         log.error(
@@ -134,7 +162,14 @@ class Plugin:
         if job.wait or app.delivers_first:
             timeout_s = self.settings.wait_timeout_ms / 1000 + _GRACE_S
             return self._thread.call(lambda: app.store_and_wait(job), timeout_s=timeout_s)
-        return self._thread.store(job, timeout_s=_STORE_TIMEOUT_S)
+        waits_until = time.monotonic() + self.settings.accept_timeout_ms / 1000
+        while True:
+            try:
+                return self._thread.store(job, timeout_s=_STORE_TIMEOUT_S)
+            except QueueFull:
+                if self.settings.overflow != "block" or time.monotonic() >= waits_until:
+                    raise
+            time.sleep(_LOOK_FOR_ROOM_EVERY_S)
 
     def search(
         self, query: SearchQuery, *, include_pending: bool, retry_query: str | None

@@ -37,14 +37,37 @@ class Storage:
     claim: Claim | None
     reason: str | None = None
     reserve: Reserve | None = None
+    damaged: str | None = None  #: set when the journal turned out to be damaged in use
 
     @property
     def vanished(self) -> bool:
         """Whether somebody has removed the file: what is written to it is kept nowhere."""
         return self.claim is not None and not self.claim.path.exists()
 
+    def make_room(self) -> bool:
+        """Spend the reserve, so that outcomes can be recorded on a full disk."""
+        if self.reserve is None or not self.reserve.held:
+            return False
+        self.reserve.release()
+        log.warning("journal.nearly_full", reason="the disk is full; the reserve is used")
+        return True
+
+    def has_room(self) -> bool:
+        """Whether new jobs may be taken: not while the reserve is spent."""
+        return self.reserve is None or self.reserve.held or self.reserve.restore()
+
+    def set_aside_if_damaged(self) -> None:
+        """Put a journal that was damaged in use aside, and save what can be read of it."""
+        if self.damaged is None:
+            return
+        self.journal.close()
+        if self.claim is not None and self.claim.path.exists():
+            aside = self.claim.set_aside("corrupt", int(time.time()))
+            log.error("journal.quarantined", reason=self.damaged, file=aside.name)
+            _rescue(aside, self.claim.path.parent, self.sealer)
+
     def close(self) -> None:
-        """Close the journal and let another process have it. Belongs to the thread that opened it."""
+        """Close the journal and let another process have it; on the thread that opened it."""
         self.journal.close()
         if self.claim is not None:
             self.claim.release()

@@ -7,6 +7,7 @@ import structlog
 
 from mem9_async.queue.journal import JournalError
 from mem9_async.queue.journal.recovery import Recovery
+from mem9_async.queue.journal.retention import Retention
 from mem9_async.queue.journal.takeover import Takeover
 from mem9_async.queue.ownership import Claim, claim_orphans
 from mem9_async.runtime.storage import open_claimed
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+_CLOCK_JUMP_S = 30.0
 _CHECKPOINT_ABOVE_BYTES = 16 * 1024 * 1024
 
 
@@ -24,6 +26,8 @@ class Upkeep:
 
     def __init__(self, app: "App") -> None:
         self._app = app
+        self._retention = Retention(app.storage.journal, app.storage.sealer)
+        self._drift_s = 0.0
 
     async def run(self) -> None:
         """Keep house until cancelled."""
@@ -32,6 +36,7 @@ class Upkeep:
         rounds = 0
         while True:
             await self.adopt()
+            self._look_after_disk()
             rounds += 1
             if rounds % stats_every == 0:
                 self.report()
@@ -56,9 +61,36 @@ class Upkeep:
             dead=counters.get("dead", 0),
         )
 
+    def _look_after_disk(self) -> None:
+        storage = self._app.storage
+        if storage.has_room():
+            return
+        log.warning("journal.nearly_full", reason="the disk is full; no new job is taken")
+
     def _tidy(self) -> None:
-        file = self._app.storage.journal.file
+        app = self._app
+        settings, now = app.settings, app.clock.now()
+        drift_s = app.clock.drift_s()
+        if abs(drift_s - self._drift_s) > _CLOCK_JUMP_S:
+            log.warning("clock.jumped", duration_s=round(drift_s - self._drift_s, 1))
+            self._drift_s = drift_s
+        file = app.storage.journal.file
         try:
+            expired, lane_ids = self._retention.expire(now, deadline_s=settings.delivery_deadline)
+            if expired:
+                app.reload_lanes(lane_ids)
+                log.error("job.dead_lettered", jobs=expired, error_type="deadline_exceeded")
+            aged, crowded = self._retention.forget_dead(
+                now,
+                retention_s=settings.dead_letter_retention,
+                max_bytes=settings.dead_letter_max_bytes,
+            )
+            if aged:
+                log.error("job.expired", jobs=aged, reason="dead_letter_retention")
+            if crowded:
+                log.error(
+                    "job.discarded", jobs=crowded, reason="dead_letter_max_bytes", intentional=True
+                )
             if file.wal_bytes() > _CHECKPOINT_ABOVE_BYTES or not self._app.lanes.depth:
                 file.checkpoint()
             if not self._app.lanes.depth:

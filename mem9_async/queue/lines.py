@@ -1,0 +1,78 @@
+"""The state that lanes.py decides on: limits, waiting lines, and whose turn it is."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from mem9_async.queue.records import FrozenRef
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much may wait for company, travel together, and be on its way. Seconds, bytes."""
+
+    linger_s: float
+    linger_max_s: float
+    batch_max_jobs: int
+    batch_max_bytes: int
+    max_in_flight: int
+    max_in_flight_per_space: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A lane whose turn it is. `frozen` is the batch to send again, None to freeze a new one."""
+
+    lane_id: int
+    space_id: int
+    endpoint: str
+    frozen: FrozenRef | None
+
+
+@dataclass(slots=True)
+class LaneLine:
+    """One lane's waiting line."""
+
+    lane_id: int
+    space_id: int
+    waiting: int = 0
+    waiting_bytes: int = 0
+    first_at: float = 0.0  #: when the oldest waiting job was accepted
+    last_at: float = 0.0  #: when the newest was
+    close_now: bool = False
+    not_before: float = 0.0
+    frozen: deque[FrozenRef] = field(default_factory=deque)
+    sending: int = 0  #: jobs in flight; a lane never has two batches there
+    sending_since: float = 0.0
+    in_flight: bool = False
+    queued: bool = False
+
+    @property
+    def depth(self) -> int:
+        """Jobs not delivered yet."""
+        return self.waiting + self.sending + sum(ref.jobs for ref in self.frozen)
+
+    @property
+    def oldest_at(self) -> float:
+        """When the oldest of them was accepted."""
+        if self.in_flight and self.sending:
+            return self.sending_since
+        if self.frozen:
+            return min(self.frozen[0].oldest_at, self.first_at or self.frozen[0].oldest_at)
+        return self.first_at
+
+
+@dataclass(slots=True)
+class SpaceLine:
+    """One space's lanes, and those among them whose turn may come."""
+
+    space_id: int
+    endpoint: str | None
+    lanes: set[int] = field(default_factory=set)
+    ages: list[tuple[float, int]] = field(default_factory=list)  #: a heap; stale entries stay
+    turn: deque[int] = field(default_factory=deque)
+    in_flight: int = 0
+    depth: int = 0
+    size: int = 0
+    parked_until: float | None = None
+    pause_until: float = 0.0
+    queued: bool = False
