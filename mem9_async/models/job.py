@@ -164,7 +164,7 @@ class QueueReport(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    health: Literal["starting", "ok", "degraded", "failed"]
+    health: Literal["ok", "degraded", "failed"]
     health_reason: str | None = None
     durability: Literal["process", "power", "none"]
     durability_reason: str | None = None

@@ -12,6 +12,7 @@ from mem9_async.queue.lines import LaneLine, Limits, Ready, SpaceLine
 from mem9_async.queue.records import Backlog, FrozenRef
 
 _EPSILON_S = 1e-6
+_STALE_AGES = 64  # entries of a space's heap that may be out of date before it is made anew
 
 
 class Lanes:
@@ -61,7 +62,7 @@ class Lanes:
         self._grow(lane, 1, size)
         if lane.depth == 1:
             self._note_age(lane)
-        first_or_full = lane.waiting == 1 or close_now or self._is_full(lane)
+        first_or_full = lane.waiting == 1 or close_now or lane.is_full(self._limits)
         if first_or_full and not lane.in_flight and not lane.queued and not lane.frozen:
             return self._arm(lane, now)
         return None
@@ -108,12 +109,12 @@ class Lanes:
         lane.waiting_bytes -= size
         lane.sending = jobs
         lane.sending_since = oldest_at
-        self._note_age(lane)
         if next_at is None:
             lane.waiting = lane.waiting_bytes = 0
             lane.close_now = False
         else:
             lane.first_at = next_at
+        self._note_age(lane)
 
     def settled(self, lane_id: int, now: float, *, size: int, gone: int) -> None:
         """The lane's batch has left for good: *gone* jobs of *size* bytes delivered or dead."""
@@ -151,14 +152,16 @@ class Lanes:
 
     def park(self, space_id: int, until: float) -> None:
         """Nothing of the space is sent before *until*, or before unpark()."""
-        if (space := self._spaces.get(space_id)) is not None:
-            space.parked_until = until
+        # Also where nothing waits yet: a park outlives the jobs that brought it about.
+        space = self._spaces.setdefault(space_id, SpaceLine(space_id, None))
+        space.parked_until = until
 
     def unpark(self, space_id: int) -> None:
         """The space may send again."""
         if (space := self._spaces.get(space_id)) is not None:
             space.parked_until = None
             space.pause_until = 0.0
+            self._forget_idle(space)
 
     def pause(self, space_id: int, until: float) -> None:
         """Hold the space back for seconds: it was asked to slow down."""
@@ -232,8 +235,11 @@ class Lanes:
         lane = self._lanes[space.turn[0]]
         retry = bool(lane.frozen)
         if not self._endpoints.admit(space.endpoint, now, retry=retry):
-            return None
-        space.turn.popleft()
+            fresh = self._first_attempt(space, now) if retry else None
+            if fresh is None or not self._endpoints.admit(space.endpoint, now, retry=False):
+                return None
+            lane, retry = fresh, False
+        space.turn.remove(lane.lane_id)
         lane.queued = False
         lane.in_flight = True
         space.in_flight += 1
@@ -243,6 +249,14 @@ class Lanes:
             lane.sending = frozen.jobs
             lane.sending_since = frozen.oldest_at
         return Ready(lane.lane_id, space.space_id, space.endpoint, frozen)
+
+    def _first_attempt(self, space: SpaceLine, now: float) -> LaneLine | None:
+        # A retry may have to wait for its token: a first attempt queued behind it needs none.
+        opens_at = self._endpoints.admits_at(space.endpoint or "", now, retry=False)
+        if opens_at is None or opens_at > now:
+            return None
+        lanes = (self._lanes[lane_id] for lane_id in space.turn)
+        return next((lane for lane in lanes if not lane.frozen), None)
 
     def wakeup_at(self, now: float) -> float | None:
         """When next() may have something new without anything happening; None for never."""
@@ -310,7 +324,11 @@ class Lanes:
         return lane
 
     def _note_age(self, lane: LaneLine) -> None:
-        heapq.heappush(self._spaces[lane.space_id].ages, (lane.oldest_at, lane.lane_id))
+        space = self._spaces[lane.space_id]
+        heapq.heappush(space.ages, (lane.oldest_at, lane.lane_id))
+        if len(space.ages) > _STALE_AGES + 2 * len(space.lanes):
+            lanes = [self._lanes[lane_id] for lane_id in space.lanes]
+            space.ages = sorted((each.oldest_at, each.lane_id) for each in lanes if each.depth)
 
     def _grow(self, lane: LaneLine, jobs: int, size: int) -> None:
         self.depth += jobs
@@ -319,24 +337,8 @@ class Lanes:
         space.depth += jobs
         space.size += size
 
-    def _is_full(self, lane: LaneLine) -> bool:
-        return (
-            lane.waiting >= self._limits.batch_max_jobs
-            or lane.waiting_bytes >= self._limits.batch_max_bytes
-        )
-
-    def _ready_at(self, lane: LaneLine, now: float) -> float | None:
-        # Three cases: a batch waits to be sent again; the open batch may close now; it lingers.
-        if lane.frozen:
-            return max(lane.not_before, lane.frozen[0].due_at)
-        if not lane.waiting:
-            return None
-        if lane.close_now or self._is_full(lane):
-            return max(lane.not_before, now)
-        return min(lane.last_at + self._limits.linger_s, lane.first_at + self._limits.linger_max_s)
-
     def _arm(self, lane: LaneLine, now: float) -> float | None:
-        at = None if lane.queued else self._ready_at(lane, now)
+        at = None if lane.queued else lane.ready_at(self._limits, now)
         if at is None:
             return None
         if at <= now + _EPSILON_S:
@@ -382,6 +384,9 @@ class Lanes:
         del self._lanes[lane.lane_id]
         space = self._spaces[lane.space_id]
         space.lanes.discard(lane.lane_id)
-        idle = not space.lanes and not space.in_flight
-        if idle and space.parked_until is None and space.pause_until <= now:
+        if space.pause_until <= now:
+            self._forget_idle(space)
+
+    def _forget_idle(self, space: SpaceLine) -> None:
+        if not space.lanes and not space.in_flight and space.parked_until is None:
             del self._spaces[space.space_id]

@@ -54,11 +54,29 @@ class LaneLine:
     @property
     def oldest_at(self) -> float:
         """When the oldest of them was accepted."""
-        if self.in_flight and self.sending:
-            return self.sending_since
+        ages = [ref.oldest_at for ref in self.frozen]
+        if self.sending:
+            ages.append(self.sending_since)
+        if self.waiting:
+            ages.append(self.first_at)
+        return min(ages, default=self.first_at)
+
+    def is_full(self, limits: Limits) -> bool:
+        """Whether the open batch can take no more."""
+        return (
+            self.waiting >= limits.batch_max_jobs or self.waiting_bytes >= limits.batch_max_bytes
+        )
+
+    def ready_at(self, limits: Limits, now: float) -> float | None:
+        """When the lane wants to send; None when it has nothing to."""
+        # Three cases: a batch waits to be sent again; the open batch may close now; it lingers.
         if self.frozen:
-            return min(self.frozen[0].oldest_at, self.first_at or self.frozen[0].oldest_at)
-        return self.first_at
+            return max(self.not_before, self.frozen[0].due_at)
+        if not self.waiting:
+            return None
+        if self.close_now or self.is_full(limits):
+            return max(self.not_before, now)
+        return min(self.last_at + limits.linger_s, self.first_at + limits.linger_max_s)
 
 
 @dataclass(slots=True)

@@ -52,10 +52,11 @@ class Sealer:
         return self.digest(b"fingerprint:" + data, 4).hex()
 
 
-def load_secret(configured: str | None, key_file: Path) -> bytes:
+def load_secret(configured: str | None, key_file: Path, *, known: bytes | None = None) -> bytes:
     """The journal's secret: *configured* if given, else the random one kept in *key_file*.
 
-    Creates the file (0600) if it is missing; processes that start together agree on one.
+    Creates the file (0600) if it is missing, with *known* (the secret in use, should somebody
+    have removed the file) or a new one; processes that start together agree on one.
     Raises OSError when it can be neither read nor made.
     """
     if configured:
@@ -68,7 +69,7 @@ def load_secret(configured: str | None, key_file: Path) -> bytes:
     draft = key_file.with_name(f"{key_file.name}.{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        os.write(descriptor, secrets.token_bytes(_KEY_BYTES))
+        os.write(descriptor, known or secrets.token_bytes(_KEY_BYTES))
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

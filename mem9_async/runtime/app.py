@@ -151,9 +151,7 @@ class App:
         if self.lanes.depth:
             log.info("journal.recovered", jobs=self.lanes.depth, in_flight=caught)
         if self.storage.reason:
-            self.health.degraded(self.storage.reason)
-        else:
-            self.health.ok()
+            self.health.degraded("storage", self.storage.reason)
 
     def reload_lanes(self, lane_ids: set[int]) -> None:
         """Read again what the journal holds for these lanes: it has changed under them."""
@@ -206,6 +204,7 @@ class App:
             # A disk tells nobody when it can be written again.
             while not self._reloaded():  # noqa: ASYNC110
                 await asyncio.sleep(_RESTART_AFTER_S)
+            self.health.over("delivery")
             log.warning("worker.restarted", reason="crash")
 
     def _reloaded(self) -> bool:
@@ -231,7 +230,9 @@ class App:
         crashes[:] = [*(at for at in crashes if now - at < _CRASH_WINDOW_S), now]
         if len(crashes) < _CRASHES:
             return _RESTART_AFTER_S
-        self.health.failed("delivery has crashed repeatedly and pauses; jobs are taken and kept")
+        self.health.failed(
+            "delivery", "delivery has crashed repeatedly and pauses; jobs are taken and kept"
+        )
         log.error("worker.failed", reason=self.health.reason)
         return _FAILED_PAUSE_S
 

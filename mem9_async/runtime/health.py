@@ -2,25 +2,34 @@
 
 from typing import Literal
 
-HealthState = Literal["starting", "ok", "degraded", "failed"]
+HealthState = Literal["ok", "degraded", "failed"]
 
 
 class Health:
-    """One state for the whole process; the worst reason that still holds wins."""
+    """Named problems, each until it is over; together they are the state of the process."""
 
     def __init__(self) -> None:
-        self.state: HealthState = "starting"
-        self.reason: str | None = None
+        self._problems: dict[str, tuple[HealthState, str]] = {}
 
-    def ok(self) -> None:
-        """Everything promised can be kept."""
-        self.state, self.reason = "ok", None
+    @property
+    def state(self) -> HealthState:
+        """`failed` when delivery has stopped, `degraded` when a promise cannot be kept."""
+        states = {state for state, _ in self._problems.values()}
+        return "failed" if "failed" in states else "degraded" if states else "ok"
 
-    def degraded(self, reason: str) -> None:
-        """Something is promised no longer; the plugin goes on."""
-        if self.state != "failed":
-            self.state, self.reason = "degraded", reason
+    @property
+    def reason(self) -> str | None:
+        """Every problem in words; None when there is none."""
+        return "; ".join(reason for _, reason in self._problems.values()) or None
 
-    def failed(self, reason: str) -> None:
-        """Delivery has stopped; jobs are still taken and kept."""
-        self.state, self.reason = "failed", reason
+    def degraded(self, name: str, reason: str) -> None:
+        """Note the problem *name*: something is promised no longer; the plugin goes on."""
+        self._problems[name] = ("degraded", reason)
+
+    def failed(self, name: str, reason: str) -> None:
+        """Note the problem *name*: delivery has stopped; jobs are still taken and kept."""
+        self._problems[name] = ("failed", reason)
+
+    def over(self, name: str) -> None:
+        """The problem *name* does not hold any more."""
+        self._problems.pop(name, None)

@@ -11,7 +11,6 @@ from dify_plugin import DifyPluginEnv, Plugin
 from dify_plugin.config.config import InstallMethod
 
 from mem9_async import logs, settings
-from mem9_async.models.errors import Mem9AsyncError
 from mem9_async.runtime import current
 from mem9_async.runtime.plugin import Plugin as Mem9Plugin
 
@@ -45,8 +44,9 @@ def _look_after(plugin: Mem9Plugin) -> None:
         try:
             plugin.start()
             plugin.watch()
-        except Mem9AsyncError as exc:
-            log.error("worker.failed", reason=exc.message)
+        except Exception as exc:
+            # The watch itself must not end: it is what notices everything else.
+            log.error("worker.failed", error_type="bug", reason=repr(exc)[:300])
         gevent.sleep(_WATCH_EVERY_S)
 
 

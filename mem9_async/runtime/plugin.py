@@ -93,7 +93,9 @@ class Plugin:
         async def move() -> None:
             await old.stop()
             old.storage.set_aside_if_damaged()
-            storage = open_storage(self.settings, self._working_directory)
+            storage = open_storage(
+                self.settings, self._working_directory, known_secret=old.storage.secret
+            )
             if not old.storage.damaged:
                 for _ in Takeover(storage.journal, old.storage.journal).chunks():
                     pass
@@ -136,7 +138,7 @@ class Plugin:
             self._running = self._start()
         log.warning("worker.restarted", reason=reason)
         if len(self._restarted_at) == _RESTARTS and now - self._restarted_at[0] < _RESTART_WINDOW_S:
-            self._app.health.degraded(f"the background loop was replaced {_RESTARTS} times")
+            self._app.health.degraded("loop", f"the background loop was replaced {_RESTARTS} times")
 
     @property
     def _app(self) -> App:

@@ -1,5 +1,6 @@
 """Opens the process's journal, whatever state the place is in, and says what it can promise."""
 
+import secrets
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ class Storage:
 
     journal: Journal
     sealer: Sealer
+    secret: bytes
     durability: Literal["process", "power", "none"]
     directory: Path | None
     claim: Claim | None
@@ -73,45 +75,56 @@ class Storage:
             self.claim.release()
 
 
-def open_storage(settings: Settings, working_directory: Path) -> Storage:
+def open_storage(
+    settings: Settings, working_directory: Path, *, known_secret: bytes | None = None
+) -> Storage:
     """Open a journal on disk: an orphan's if there is one, else a new one; else one in memory.
 
-    Never raises for what a disk can do: the plugin must start.
+    *known_secret* is the sealing key in use, should its file have been removed. Never raises
+    for what a disk can do: the plugin must start.
     """
     data = data_directory(settings.data_dir, working_directory)
-    secret = settings.journal_key.get_secret_value() if settings.journal_key else None
+    configured = settings.journal_key.get_secret_value() if settings.journal_key else None
     try:
         prepare(data)
         directory = journal_directory(data)
         prepare(directory)
-        sealer = Sealer(load_secret(secret, key_file(data)))
+        secret = load_secret(configured, key_file(data), known=known_secret)
+        sealer = Sealer(secret)
     except OSError as exc:
-        return in_memory(settings, f"the data directory cannot be used: {exc.strerror or exc}")
+        reason = f"the data directory cannot be used: {exc.strerror or exc}"
+        return in_memory(settings, reason, secret=known_secret)
     try:
         for claim in claim_orphans(directory):
             journal = open_claimed(claim, sealer, settings)
             if journal is not None:
-                return _stored(journal, sealer, settings, directory, claim)
+                return _stored(journal, sealer, secret, settings, directory, claim)
         claim = claim_new(directory)
         journal = _journal(claim.path, sealer, settings)
     except (OSError, JournalError) as exc:
-        return in_memory(settings, f"the journal cannot be opened: {exc}")
+        return in_memory(settings, f"the journal cannot be opened: {exc}", secret=secret)
     log.info("journal.opened", journal_id=journal.file.journal_id)
-    return _stored(journal, sealer, settings, directory, claim)
+    return _stored(journal, sealer, secret, settings, directory, claim)
 
 
 def _stored(
-    journal: Journal, sealer: Sealer, settings: Settings, directory: Path, claim: Claim
+    journal: Journal,
+    sealer: Sealer,
+    secret: bytes,
+    settings: Settings,
+    directory: Path,
+    claim: Claim,
 ) -> Storage:
     reserve = Reserve(claim.path.with_suffix(RESERVE_SUFFIX))
-    return Storage(journal, sealer, settings.durability, directory, claim, None, reserve)
+    return Storage(journal, sealer, secret, settings.durability, directory, claim, None, reserve)
 
 
-def in_memory(settings: Settings, reason: str) -> Storage:
+def in_memory(settings: Settings, reason: str, *, secret: bytes | None = None) -> Storage:
     """A journal that ends with the process, and says so."""
     log.error("journal.write_failed", reason=reason, error_type="disk_readonly")
-    sealer = Sealer(load_secret("memory only", Path()))
-    return Storage(_journal(None, sealer, settings), sealer, "none", None, None, reason)
+    secret = secret or secrets.token_bytes(32)
+    sealer = Sealer(secret)
+    return Storage(_journal(None, sealer, settings), sealer, secret, "none", None, None, reason)
 
 
 def open_claimed(claim: Claim, sealer: Sealer, settings: Settings) -> Journal | None:

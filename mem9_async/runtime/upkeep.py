@@ -64,7 +64,9 @@ class Upkeep:
     def _look_after_disk(self) -> None:
         storage = self._app.storage
         if storage.has_room():
+            self._app.health.over("disk")
             return
+        self._app.health.degraded("disk", "the disk is full: no new job is taken, none is lost")
         log.warning("journal.nearly_full", reason="the disk is full; no new job is taken")
 
     def _tidy(self) -> None:

@@ -34,7 +34,7 @@ class QueueAnswer(Answer):
 
     action: str | None = None
     affected: int | None = None
-    health: Literal["starting", "ok", "degraded", "failed"] | None = None
+    health: Literal["ok", "degraded", "failed"] | None = None
     health_reason: str | None = None
     durability: Literal["process", "power", "none"] | None = None
     durability_reason: str | None = None

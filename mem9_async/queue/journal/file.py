@@ -13,6 +13,9 @@ from mem9_async.queue import failpoints
 from mem9_async.queue.ids import uuid7
 from mem9_async.queue.journal import schema
 
+# A larger file is not read through at the start: its damage, if any, is met in use.
+_CHECKED_UP_TO_BYTES = 64 * 1024 * 1024
+
 
 class JournalError(Exception):
     """The journal could not do what it was asked; nothing was changed."""
@@ -75,6 +78,10 @@ class JournalFile:
                 self.db.execute(f"PRAGMA user_version = {step + 1}")
                 failpoints.hit("migrate.written")
             failpoints.hit("migrate.committed")
+        if not empty and self.live_bytes() <= _CHECKED_UP_TO_BYTES:
+            found = self.db.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if found != "ok":
+                raise JournalCorrupt(f"the journal is damaged: {found}")
         meta = dict(self.db.execute("SELECT name, value FROM meta"))
         if "journal_id" not in meta or "key_check" not in meta:
             raise JournalCorrupt("the journal has lost its identity")

@@ -17,7 +17,7 @@ from mem9_async.models.outcome import Confirmation, Outcome
 from mem9_async.queue import failpoints
 from mem9_async.queue.ids import uuid7
 from mem9_async.queue.journal.addresses import Addresses
-from mem9_async.queue.journal.file import JournalError, JournalFile
+from mem9_async.queue.journal.file import JournalError, JournalFile, translated
 from mem9_async.queue.journal.outcomes import open_outcome, seal_outcome
 from mem9_async.queue.records import Appended, Frozen, FrozenRef, Park
 from mem9_async.queue.sealing import Sealer
@@ -50,6 +50,14 @@ class Journal:
         self._db = self.file.db
         self._sealer = sealer
         self._confirmation = confirmation
+        try:
+            with translated():
+                self._number()
+        except BaseException:
+            self.file.close()
+            raise
+
+    def _number(self) -> None:
         first, last = self._db.execute("SELECT min(seq), max(seq) FROM jobs").fetchone()
         self._next_seq = max(OWN_FIRST_SEQ, (last or 0) + 1)
         self.low_seq = min(OWN_FIRST_SEQ, first or OWN_FIRST_SEQ)

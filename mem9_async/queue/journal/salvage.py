@@ -1,5 +1,6 @@
 """Saving what can be read of a damaged journal into a new one."""
 
+import shutil
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
@@ -8,33 +9,74 @@ from mem9_async.queue.journal.file import JournalFile
 from mem9_async.queue.journal.schema import APPLICATION_ID
 
 _TABLES = ("counters", "spaces", "owners", "parks", "lanes", "batches", "jobs")
+_PAGE_BYTES = 4096
 _NUMBERED = {"spaces": "space_id", "parks": "space_id", "lanes": "lane_id", "batches": "batch_row"}
 
 
 def salvage(damaged: Path, rescued: Path, *, key_check: bytes) -> tuple[int, int]:
     """Copy every readable row of *damaged* into the new journal *rescued*.
 
-    Returns the jobs saved and the jobs known to be lost (0 where nobody can tell). The
-    damaged file is only read. A file that is no SQLite database at all saves nothing.
+    Returns the jobs saved and the jobs known to be lost (0 where nobody can tell). Only a copy
+    of the damaged file is opened. A file that is no SQLite database at all saves nothing.
     """
     target = JournalFile(rescued, durability="process", key_check=key_check)
-    saved = lost = 0
     # A row may be readable while the one that it refers to is not.
     target.db.execute("PRAGMA foreign_keys = OFF")
+    scratch = rescued.with_suffix(".scratch")
     try:
-        source = sqlite3.connect(f"file:{damaged}?mode=ro", uri=True, isolation_level=None)
-        try:
-            with suppress(sqlite3.DatabaseError):
-                if source.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
-                    for table in _TABLES:
-                        copied, missed = _copy(source, target, table)
-                        if table == "jobs":
-                            saved, lost = copied, missed
-        finally:
-            source.close()
+        _copy_files(damaged, scratch)
+        saved, lost = _read(scratch, target)
+        if not saved:
+            # The first page holds the header and the list of tables; ours are always the same.
+            _copy_files(damaged, scratch)
+            if _with_fresh_first_page(scratch, rescued):
+                saved, lost = _read(scratch, target)
         _drop_dangling(target)
     finally:
         target.close()
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            Path(f"{scratch}{suffix}").unlink(missing_ok=True)
+    return saved, lost
+
+
+def _copy_files(damaged: Path, scratch: Path) -> None:
+    for suffix in ("", "-wal"):
+        source = Path(f"{damaged}{suffix}")
+        if source.exists():
+            shutil.copyfile(source, f"{scratch}{suffix}")
+
+
+def _with_fresh_first_page(scratch: Path, fresh: Path) -> bool:
+    raw = bytearray(scratch.read_bytes())
+    pages = len(raw) // _PAGE_BYTES
+    if pages < 2:
+        return False
+    empty = fresh.with_suffix(".fresh")
+    JournalFile(empty, durability="process", key_check=b"").close()
+    first = bytearray(empty.read_bytes()[:_PAGE_BYTES])
+    empty.unlink()
+    # Of the header, only the size is the file's own; the free list is given up.
+    first[28:32] = pages.to_bytes(4, "big")
+    first[32:40] = bytes(8)
+    raw[:_PAGE_BYTES] = first
+    scratch.write_bytes(raw)
+    Path(f"{scratch}-wal").unlink(missing_ok=True)
+    return True
+
+
+def _read(scratch: Path, target: JournalFile) -> tuple[int, int]:
+    saved = lost = 0
+    source = sqlite3.connect(scratch, isolation_level=None)
+    try:
+        with suppress(sqlite3.DatabaseError):
+            source.execute("PRAGMA locking_mode = EXCLUSIVE")
+            if source.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
+                for table in _TABLES:
+                    copied, missed = _copy(source, target, table)
+                    if table == "jobs":
+                        saved, lost = copied, missed
+    finally:
+        source.close()
     return saved, lost
 
 
