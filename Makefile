@@ -1,0 +1,78 @@
+# Everything runs from a fresh clone: `make demo`, `make test`. Needs Python 3.12 and make.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format bench chaos package serve doctor requirements clean
+
+# With pyenv, `.python-version` turns the `uv` of another Python into a shim that exits 127:
+# finding a uv proves nothing, running it does.
+UV := $(shell if uv --version >/dev/null 2>&1; then echo uv; else echo .uv/bin/uv; fi)
+PYTHON := $(shell for each in python3.12 python3 python; do \
+	if $$each -c 'import sys, venv; sys.exit(sys.version_info < (3, 9))' >/dev/null 2>&1; then \
+	echo $$each; break; fi; done)
+PY := .venv/bin/python
+STAMP := .venv/.complete
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.12 --generate-hashes \
+	--no-header --no-annotate $(if $(UPGRADE),--upgrade)
+
+help:
+	@echo 'make setup         a .venv with Python 3.12 and everything pinned in requirements*.txt'
+	@echo 'make demo          an embedded mem9, the plugin, twenty conversations, a live queue'
+	@echo 'make test, lint    what the checks run (.ci/run runs both)'
+	@echo 'make bench         calls a second against a do-nothing and a synchronous plugin'
+	@echo 'make chaos         the long fault runs'
+	@echo 'make package       dist/mem9_async-<version>.difypkg'
+	@echo 'make serve         the embedded mem9 alone'
+	@echo 'make doctor        what is wrong with this machine or configuration'
+	@echo 'make requirements  pin again after a change of pyproject.toml (UPGRADE=1: newest)'
+	@echo 'make clean         remove what was built here'
+
+setup: $(STAMP)
+
+$(STAMP): requirements.txt requirements-dev.txt $(filter .uv/bin/uv,$(UV))
+	@$(PY) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' 2>/dev/null \
+		|| $(UV) venv --quiet --clear --python 3.12 .venv
+	$(UV) pip sync --quiet --python $(PY) --require-hashes requirements.txt requirements-dev.txt
+	@touch $@
+
+.uv/bin/uv:
+	@test -n "$(PYTHON)" || { echo 'No Python with venv found: install Python 3.12.'; exit 1; }
+	$(PYTHON) -m venv .uv
+	.uv/bin/python -m pip install --quiet uv
+
+demo: setup
+	$(PY) -m mem9_async demo $(ARGS)
+
+test: setup
+	$(PY) -m pytest $(ARGS)
+
+lint: setup
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-logo
+
+format: setup
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+bench: setup
+	$(PY) -m mem9_async bench $(ARGS)
+
+chaos: setup
+	$(PY) -m tests.chaos $(ARGS)
+
+package: setup
+	$(PY) -m mem9_async package $(ARGS)
+
+serve: setup
+	$(PY) -m mem9_async serve $(ARGS)
+
+doctor: setup
+	$(PY) -m mem9_async doctor $(ARGS)
+
+requirements: $(filter .uv/bin/uv,$(UV))
+	$(COMPILE) pyproject.toml --output-file requirements.txt >/dev/null
+	$(COMPILE) --group dev --constraint requirements.txt --output-file requirements-dev.txt >/dev/null
+
+clean:
+	rm -rf .venv .uv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
