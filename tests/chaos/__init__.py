@@ -1,0 +1,1 @@
+"""`python -m tests.chaos`: every fault we can make, at length, and a table of what it came to."""

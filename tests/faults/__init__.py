@@ -1,0 +1,1 @@
+"""What proves delivery: a server that misbehaves on purpose, an oracle, a hand that kills."""

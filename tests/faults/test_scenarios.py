@@ -1,0 +1,34 @@
+"""The short form of each long scenario of `python -m tests.chaos`."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from tests.chaos import capacity, outages, parking, sharing
+from tests.chaos.row import Row
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        outages.flapping,
+        outages.slow_server,
+        parking.quota,
+        parking.refused_keys,
+        parking.rotated_key,
+        sharing.two_processes,
+        sharing.stuck_tenant,
+        capacity.queue_full,
+        capacity.big_start,
+    ],
+    ids=lambda scenario: scenario.__name__,
+)
+async def test_every_promise_is_kept_in(
+    tmp_path: Path, scenario: Callable[..., Awaitable[Row]]
+) -> None:
+    """Nothing lost, doubled or out of order, and no key or content written down."""
+    row = await scenario(tmp_path, 1, full=False)
+
+    assert row.problems == ()
+    assert row.accepted == row.delivered

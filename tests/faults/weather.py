@@ -1,0 +1,47 @@
+"""A server that has a bad day: mostly slow acceptance, sometimes every kind of trouble."""
+
+import random
+
+from tests.faults import scripts
+from tests.faults.record import Record
+from tests.faults.scripts import Script
+from tests.faults.server import FaultServer
+
+_POISON = " number 17 "  # of every lane, one content
+
+
+def poisoned(text: str) -> bool:
+    """Whether rough weather refuses this content for good."""
+    return _POISON in text
+
+
+def _one_answer(rng: random.Random) -> Script:
+    """One answer of a server that has a bad day: mostly slow acceptance, sometimes worse."""
+    dice = rng.random()
+    if dice < 0.80:
+        return scripts.accept(delay_s=rng.uniform(0, 0.05))
+    if dice < 0.86:
+        return scripts.reset_after_body()
+    if dice < 0.92:
+        return scripts.error(503, "cannot connect to tenant database")
+    if dice < 0.96:
+        return scripts.error(429, "cluster quota exhausted")
+    return scripts.error(429, "rate limit exceeded")
+
+
+def rough(server: FaultServer, seed: int) -> None:
+    """Let every store request meet rough weather, the same for the same seed and order.
+
+    One content of every lane is refused for good, until the weather clears.
+    """
+    rng = random.Random(seed)
+
+    refusal = scripts.error(400, "content: not this one")
+
+    def decide(_: Record) -> Script:
+        script = _one_answer(rng)
+        if script.name == "accept":
+            return scripts.poisoned(poisoned, refusal, otherwise=script)
+        return script
+
+    server.decide = decide
