@@ -33,12 +33,12 @@ def found(body: MemoryBody) -> Memory:
     return whole.model_copy(update={"content": whole.content.strip()})
 
 
-def ranked(memories: Iterable[Memory]) -> list[Memory]:
+def ranked[M: (Memory, MemoryBody)](memories: Iterable[M]) -> list[M]:
     """Best first: by confidence, then score, missing last; equals keep mem9's order."""
     return sorted(memories, key=_rank, reverse=True)
 
 
-def _rank(memory: Memory) -> tuple[float, float]:
+def _rank(memory: Memory | MemoryBody) -> tuple[float, float]:
     lowest = float("-inf")
     confidence, score = memory.confidence, memory.score
     return (

@@ -59,11 +59,12 @@ def _result(answer: Answer, query: SearchQuery, *, attempts: int, elapsed_s: flo
     body = parse_list(answer.body) if answer.whole else None
     if body is None:
         raise unreadable(answer)
-    memories = ranked(found(item) for item in body.memories)
+    # Ranked as they came: of three times the limit, most are never shown, nor need be made ours.
+    best = ranked(body.memories)[: max(1, query.limit)]
     return SearchResult(
         effective_query=query.query,
-        memories=tuple(memories[: max(1, query.limit)]),
-        available=len(memories),
+        memories=tuple(found(item) for item in best),
+        available=len(body.memories),
         notice=success_notice(body),
         attempts=attempts,
         elapsed_s=elapsed_s,

@@ -117,12 +117,21 @@ class Deliverer:
         if ready.frozen is None:
             self._lanes.frozen(
                 ready.lane_id,
-                jobs=len(frozen.batch.job_ids),
-                size=frozen.size,
+                jobs=len(frozen.batch.job_ids) + frozen.lost,
+                size=frozen.size + frozen.lost_size,
                 oldest_at=frozen.oldest_at,
                 next_at=frozen.next_at,
             )
             log.debug("batch.frozen", job_ids=frozen.batch.job_ids, **_names(frozen))
+        if frozen.lost:
+            self._lanes.lost(ready.lane_id, jobs=frozen.lost, size=frozen.lost_size)
+            log.error(
+                "job.dead_lettered",
+                error_type=ErrorType.PAYLOAD_MISMATCH,
+                lane=frozen.lane_name,
+                space=frozen.space_name,
+                jobs=frozen.lost,
+            )
         log.debug("attempt.started", attempt=frozen.batch.attempt, **_names(frozen))
         return frozen
 

@@ -116,6 +116,13 @@ class Lanes:
             lane.first_at = next_at
         self._note_age(lane)
 
+    def lost(self, lane_id: int, *, jobs: int, size: int) -> None:
+        """Some of the lane's batch in flight cannot be read, and was set aside."""
+        lane = self._lanes[lane_id]
+        lane.sending -= jobs
+        self._grow(lane, -jobs, -size)
+        self._note_age(lane)
+
     def settled(self, lane_id: int, now: float, *, size: int, gone: int) -> None:
         """The lane's batch has left for good: *gone* jobs of *size* bytes delivered or dead."""
         lane = self._land(lane_id)

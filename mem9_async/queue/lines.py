@@ -63,9 +63,7 @@ class LaneLine:
 
     def is_full(self, limits: Limits) -> bool:
         """Whether the open batch can take no more."""
-        return (
-            self.waiting >= limits.batch_max_jobs or self.waiting_bytes >= limits.batch_max_bytes
-        )
+        return self.waiting >= limits.batch_max_jobs or self.waiting_bytes >= limits.batch_max_bytes
 
     def ready_at(self, limits: Limits, now: float) -> float | None:
         """When the lane wants to send; None when it has nothing to."""

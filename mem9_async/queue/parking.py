@@ -4,6 +4,8 @@ A park is in the journal before it holds, so it outlives the process. Each furth
 doubles the wait; one success ends it.
 """
 
+from dataclasses import replace
+
 import structlog
 
 from mem9_async.models.outcome import Outcome
@@ -27,7 +29,7 @@ class Parking:
         """Hold again what an earlier process had parked, clamped against clock jumps."""
         for park in self._journal.parks():
             until = min(max(park.until, now), now + max_s)
-            self._parks[park.space_id] = park
+            self._parks[park.space_id] = replace(park, until=until)
             self._lanes.park(park.space_id, until)
 
     def get(self, space_id: int) -> Park | None:
@@ -98,7 +100,10 @@ class Parking:
 
     def probe_now(self, space_id: int, now: float) -> None:
         """Try a parked space at once with one batch: something it waited for may have come."""
-        if space_id in self._parks:
+        park = self._parks.get(space_id)
+        if park is not None:
+            # Over for us as well as for the lanes: a refusal of the probe must park anew.
+            self._parks[space_id] = replace(park, until=min(park.until, now))
             self._lanes.park(space_id, now)
 
     def fingerprint(self, space_id: int) -> str:

@@ -36,6 +36,8 @@ class Frozen:
     lane_name: str  #: keyed hashes, 8 hex, for logs
     space_name: str
     next_at: float | None  #: when the oldest job left waiting in the lane was accepted
+    lost: int = 0  #: jobs set aside on the way here: they failed their integrity check
+    lost_size: int = 0  #: their bytes
 
 
 @dataclass(frozen=True, slots=True)

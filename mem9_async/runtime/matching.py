@@ -45,8 +45,12 @@ _TOKEN = re.compile(
 _SCRIPT_RUN = re.compile(rf"[{_HAN}]+|[{_KATAKANA}]+|[{_HIRAGANA}]+")
 _KANA = re.compile(f"[{_HIRAGANA}{_KATAKANA}]")
 _HANGUL_WORD = re.compile(f"[{_HANGUL}]+")
-_PARTICLE = "(?:에서|에게|으로|이랑|까지|부터|은|는|이|가|을|를|의|에|도|로|와|과|만|랑)"
-_PARTICLE_ENDING = re.compile(_PARTICLE + "$")
+_PARTICLES = (
+    *("에서", "에게", "으로", "이랑", "까지", "부터", "은", "는", "이", "가", "을", "를"),
+    *("의", "에", "도", "로", "와", "과", "만", "랑"),
+)
+_PARTICLE_ENDING = re.compile(f"(?:{'|'.join(_PARTICLES)})$")
+_UNSPACED = re.compile(f"[{_HAN}{_HIRAGANA}{_KATAKANA}]")
 _SIBILANT = ("s", "x", "z", "ch", "sh")
 
 
@@ -91,19 +95,36 @@ _FOLDED = {
 
 @dataclass(frozen=True, slots=True)
 class _Word:
-    """A significant word of a script with spaces; `stem` opens each of its forms."""
+    """A significant word of a script with spaces, in each of its `forms`; all open with `stem`."""
 
     stem: str
-    whole: re.Pattern[str]
+    forms: tuple[str, ...]
 
+    # Plain string work: a pattern a word would have to be compiled for every new query, which
+    # costs a thousand times what it saves.
     def occurs_in(self, text: str) -> bool:
-        # A plain find settles nearly every text; the pattern, tried only there, is slow to scan.
         at = text.find(self.stem)
         while at >= 0:
-            if self.whole.match(text, at):
+            if (at == 0 or not _is_letter(text[at - 1])) and any(
+                text.startswith(form, at) and _ends_word(text, at + len(form))
+                for form in self.forms
+            ):
                 return True
             at = text.find(self.stem, at + 1)
         return False
+
+
+def _is_letter(char: str) -> bool:
+    return char.isalnum() and not _UNSPACED.match(char)
+
+
+def _ends_word(text: str, at: int) -> bool:
+    # `c` is not `c++` or `c#`.
+    if at >= len(text):
+        return True
+    if text[at] == "#":
+        return at + 1 < len(text) and _is_letter(text[at + 1])
+    return not _is_letter(text[at]) and not text.startswith("++", at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +161,12 @@ class Matcher:
 
     def matches(self, content: str) -> bool:
         """Say whether *content* shares enough significant words with the query."""
+        return self.matches_normal(normalise(content)) if self._terms else self._everything
+
+    def matches_normal(self, text: str) -> bool:
+        """Say the same of a content that is normalised already."""
         if not self._terms:
             return self._everything
-        text = normalise(content)
         found = 0
         for term in self._terms:
             if term.occurs_in(text):
@@ -235,17 +259,12 @@ def _term(word: str) -> _Word | _Run:
     if _is_emoji(word):
         return _Run((word,), needed=1)
     if _HANGUL_WORD.fullmatch(word):
-        return _Word(word, re.compile(rf"(?<!{_LETTER}){word}{_PARTICLE}?(?!{_LETTER})"))
+        return _Word(word, (word, *(word + particle for particle in _PARTICLES)))
     forms = _forms(word)
     shared = min(forms, key=len)
     while not all(form.startswith(shared) for form in forms):
         shared = shared[:-1]
-    either = "|".join(map(re.escape, sorted(forms, key=len, reverse=True)))
-    # `c` is not `c++` or `c#`; a code such as `xr-7` is not the beginning of `xr-7-b`.
-    return _Word(
-        stem=shared,
-        whole=re.compile(rf"(?<!{_LETTER})(?:{either})(?!{_LETTER}|\+\+|#(?!{_LETTER}))"),
-    )
+    return _Word(shared, tuple(forms))
 
 
 def _forms(word: str) -> set[str]:

@@ -9,7 +9,7 @@ from mem9_async.client.client import Mem9Client
 from mem9_async.models.errors import RequestFailed
 from mem9_async.models.job import PendingWrite
 from mem9_async.models.memory import SearchQuery, SearchResult
-from mem9_async.models.space import Lane, Space
+from mem9_async.models.space import Space
 from mem9_async.queue.clock import Clock
 from mem9_async.queue.journal import Journal
 from mem9_async.queue.journal.reports import Reports
@@ -20,7 +20,7 @@ from mem9_async.runtime.recent import Recent
 
 log = structlog.get_logger()
 
-_LOOKED_AT = 500  # newest undelivered jobs of a scope that a search compares
+_LOOKED_AT = 300  # newest undelivered jobs of a scope that a search compares
 _SHOWN = 20
 _STATE_EVERY_S = 15 * 60.0
 _WORTH_A_RETRY_S = 1.0
@@ -104,16 +104,10 @@ class Recall:
         if space_id is not None:
             found += self._undelivered(space_id, query, matcher)
 
-        def in_scope(lane: Lane) -> bool:
-            return (
-                lane.space == query.space
-                and query.session_id in (None, lane.session_id)
-                and query.agent_id in (None, lane.agent_id)
-            )
-
+        found = found[:_SHOWN]
         contents = (memory.content for memory in result.memories)
-        found += self._recent.find(in_scope, matcher, contents)
-        return tuple(found[:_SHOWN])
+        found += self._recent.find(query, matcher, contents, limit=_SHOWN - len(found))
+        return tuple(found)
 
     def _undelivered(
         self, space_id: int, query: SearchQuery, matcher: Matcher

@@ -60,7 +60,8 @@ class Reporting:
         if space_id is None:
             affected = None if command.action == "status" else 0
         elif command.action == "flush":
-            affected = self._lanes.flush(space_id, now)
+            affected = self._lanes.space_depth(space_id)
+            self._lanes.flush(space_id, now)
             self._parking.probe_now(space_id, now)
             self._deliverer.wake()
         elif command.action == "retry_dead":

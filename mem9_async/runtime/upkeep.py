@@ -95,8 +95,7 @@ class Upkeep:
                 )
             if file.wal_bytes() > _CHECKPOINT_ABOVE_BYTES or not self._app.lanes.depth:
                 file.checkpoint()
-            if not self._app.lanes.depth:
-                self._app.storage.journal.addresses.prune()
+            app.storage.journal.addresses.prune()
         except JournalError as exc:
             log.error("journal.write_failed", error_type="journal_error", reason=str(exc))
 

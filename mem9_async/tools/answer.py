@@ -62,7 +62,7 @@ def outcome[A: Answer](
         # Left to the SDK, its text and traceback would be shown, and might hold contents.
         at = traceback.extract_tb(error.__traceback__)[-1]
         _log.error(
-            "mem9.tool.crashed",
+            "tool.crashed",
             answer=shape.__name__,
             error_type=type(error).__name__,
             at=f"{at.filename.rpartition('/')[2]}:{at.lineno}",

@@ -15,6 +15,7 @@ class Addresses:
     """Where jobs go: gives each space and lane its number in this journal."""
 
     def __init__(self, file: JournalFile, sealer: Sealer, *, persist_keys: bool) -> None:
+        self._file = file
         self._db = file.db
         self._sealer = sealer
         self._persist_keys = persist_keys
@@ -112,9 +113,12 @@ class Addresses:
         known = self._lanes.get(lane_id)
         if known is not None:
             return known
-        digest, space_id, sealed = self._db.execute(
+        row = self._db.execute(
             "SELECT digest, space_id, sealed FROM lanes WHERE lane_id = ?", (lane_id,)
         ).fetchone()
+        if row is None:
+            raise SealBroken("the lane's row is gone")
+        digest, space_id, sealed = row
         address = from_json(self._sealer.unseal(sealed, b"lane" + digest))
         space = self.space(space_id)
         if space is None:
@@ -135,10 +139,11 @@ class Addresses:
 
     def prune(self) -> None:
         """Forget lanes that hold no job, so that old sessions do not pile up."""
-        self._db.execute(
-            "DELETE FROM lanes WHERE NOT EXISTS"
-            " (SELECT 1 FROM jobs WHERE jobs.lane_id = lanes.lane_id)"
-        )
+        with self._file.transaction():
+            self._db.execute(
+                "DELETE FROM lanes WHERE NOT EXISTS"
+                " (SELECT 1 FROM jobs WHERE jobs.lane_id = lanes.lane_id)"
+            )
         self.forget()
 
     def space_digest(self, space: Space) -> bytes:

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
-from mem9_async.queue.journal.journal import Journal, payloads
+from mem9_async.queue.journal.journal import Journal
 from mem9_async.queue.journal.outcomes import open_outcome
+from mem9_async.queue.journal.payloads import payloads
+from mem9_async.queue.records import KnownLane
 from mem9_async.queue.sealing import SealBroken, Sealer
 
 
@@ -42,25 +44,41 @@ class Census:
     def dead_letters(self) -> list[DeadLetter]:
         """Every dead letter, the newest first."""
         letters = []
-        for job_id, lane_id, accepted_at, finished_at, sealed, outcome in self._db.execute(
-            "SELECT job_id, lane_id, accepted_at, coalesce(finished_at, accepted_at), sealed,"
-            " sealed_outcome FROM jobs WHERE state = 4 ORDER BY finished_at DESC"
+        for (
+            job_id,
+            lane_id,
+            space_id,
+            accepted_at,
+            finished_at,
+            sealed,
+            outcome,
+        ) in self._db.execute(
+            "SELECT job_id, lane_id, space_id, accepted_at,"
+            " coalesce(finished_at, accepted_at), sealed, sealed_outcome"
+            " FROM jobs JOIN lanes USING (lane_id) WHERE jobs.state = 4"
+            " ORDER BY finished_at DESC"
         ):
-            known = self._addresses.lane(lane_id)
+            known = self._lane(lane_id)
             why = open_outcome(self._sealer, outcome) if outcome is not None else None
             letters.append(
                 DeadLetter(
                     job_id=job_id.hex(),
-                    space_id=known.space_id,
-                    session_id=known.lane.session_id if known.lane else None,
+                    space_id=space_id,
+                    session_id=known.lane.session_id if known and known.lane else None,
                     accepted_at=accepted_at,
                     finished_at=finished_at,
                     error_type=str(why.error_type) if why and why.error_type else None,
                     error=(why.detail or why.error) if why else None,
-                    content=self._content(sealed, known.digest + job_id),
+                    content=self._content(sealed, known.digest + job_id) if known else None,
                 )
             )
         return letters
+
+    def _lane(self, lane_id: int) -> KnownLane | None:
+        try:
+            return self._addresses.lane(lane_id)
+        except SealBroken:
+            return None
 
     def _content(self, sealed: bytes, place: bytes) -> str | None:
         try:

@@ -6,18 +6,18 @@ Verbs, not tables. Each verb is one transaction; when it returns, it is committe
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-from mem9_async.models.batch import Batch
-from mem9_async.models.job import NewJob, Payload
+from mem9_async.models.job import NewJob
 from mem9_async.models.outcome import Confirmation, Outcome
 from mem9_async.queue import failpoints
 from mem9_async.queue.ids import uuid7
 from mem9_async.queue.journal.addresses import Addresses
-from mem9_async.queue.journal.file import JournalError, JournalFile, translated
+from mem9_async.queue.journal.file import JournalFile, translated
+from mem9_async.queue.journal.opener import Opener
 from mem9_async.queue.journal.outcomes import open_outcome, seal_outcome
 from mem9_async.queue.records import Appended, Frozen, FrozenRef, Park
 from mem9_async.queue.sealing import Sealer
@@ -26,7 +26,6 @@ IN_FLIGHT, RETRYABLE = 1, 2
 OWN_FIRST_SEQ = 1 << 40  # adopted jobs are numbered downwards from here
 _COUNTED_TO = "counted_to_seq"
 DEATHS_ALONE = 2  # from then on a job is sent alone: it may be what ends the process
-payloads: TypeAdapter[Payload] = TypeAdapter(Payload)
 
 
 class Journal:
@@ -49,7 +48,9 @@ class Journal:
         self.addresses = Addresses(self.file, sealer, persist_keys=persist_keys)
         self._db = self.file.db
         self._sealer = sealer
-        self._confirmation = confirmation
+        self._opener = Opener(
+            self.file, self.addresses, sealer, confirmation=confirmation, leaving=self.counted
+        )
         try:
             with translated():
                 self._number()
@@ -59,11 +60,12 @@ class Journal:
 
     def _number(self) -> None:
         first, last = self._db.execute("SELECT min(seq), max(seq) FROM jobs").fetchone()
-        self._next_seq = max(OWN_FIRST_SEQ, (last or 0) + 1)
+        mark = self.file.counters().get(_COUNTED_TO, 0)
+        # Above the mark even when every job has left: a number below it would not be counted.
+        self._next_seq = max(OWN_FIRST_SEQ, (last or 0) + 1, mark + 1)
         self.low_seq = min(OWN_FIRST_SEQ, first or OWN_FIRST_SEQ)
         # Counting costs a page in every commit. What was accepted since the last count is in the
         # file anyway, above the mark: nothing leaves the file without a count.
-        mark = self.file.counters().get(_COUNTED_TO, 0)
         self._uncounted: int = self._db.execute(
             "SELECT count(*) FROM jobs WHERE seq > ? AND seq >= ?", (mark, OWN_FIRST_SEQ)
         ).fetchone()[0]
@@ -132,14 +134,28 @@ class Journal:
         """Make the lane's next jobs a batch, marked as being sent. None if nothing waits.
 
         Takes jobs in order up to the limits (at least one); a pinned job, or one that was
-        in flight at two process deaths, goes alone.
+        in flight at two process deaths, goes alone. Jobs that fail their integrity check are
+        set aside as dead letters; `Frozen.lost` says how many.
         """
+        lost = lost_size = 0
+        while True:
+            found = self._freeze_next(lane_id, max_jobs, max_bytes, now)
+            if found is None or found.batch.job_ids:
+                break
+            lost, lost_size = lost + found.lost, lost_size + found.lost_size
+        if found is None or not lost:
+            return found
+        return replace(found, lost=lost + found.lost, lost_size=lost_size + found.lost_size)
+
+    def _freeze_next(
+        self, lane_id: int, max_jobs: int, max_bytes: int, now: float
+    ) -> Frozen | None:
         rows = self._db.execute(
             "SELECT seq, pinned, size, deaths, accepted_at FROM jobs"
             " WHERE lane_id = ? AND state = 0 ORDER BY seq LIMIT ?",
             (lane_id, max_jobs + 1),
         ).fetchall()
-        if not rows:
+        if not rows or not self._opener.can_open(lane_id):
             return None
         taken, total = 0, 0
         for _, pinned, size, deaths, _ in rows[:max_jobs]:
@@ -159,60 +175,26 @@ class Journal:
                 (row, lane_id, rows[0][0], rows[taken - 1][0]),
             )
         failpoints.hit("freeze.committed")
-        return self._frozen(row, next_at)
+        return self._opener.open(row, next_at, now)
 
     def restart(self, row: int, now: float) -> Frozen | None:
-        """Mark the frozen batch *row* as being sent again, one attempt more; None if it is gone."""
+        """Mark the frozen batch *row* as being sent again, one attempt more; None if it is gone.
+
+        As in freeze(), jobs that fail their integrity check are set aside.
+        """
+        found_lane = self._db.execute(
+            "SELECT lane_id FROM batches WHERE batch_row = ?", (row,)
+        ).fetchone()
+        if found_lane is None or not self._opener.can_open(found_lane[0]):
+            return None
         with self.file.transaction():
             self._db.execute(
                 "UPDATE batches SET state = ?, attempts = attempts + 1,"
                 " first_attempt_at = iif(attempts = 0, ?, first_attempt_at) WHERE batch_row = ?",
                 (IN_FLIGHT, now, row),
             )
-        return self._frozen(row, None)
-
-    def _frozen(self, row: int, next_at: float | None) -> Frozen | None:
-        found = self._db.execute(
-            "SELECT batch_id, lane_id, attempts, first_attempt_at, maybe_sent, from_split"
-            " FROM batches WHERE batch_row = ?",
-            (row,),
-        ).fetchone()
-        if found is None:
-            return None
-        batch_id, lane_id, attempts, first_at, maybe_sent, from_split = found
-        known = self.addresses.lane(lane_id)
-        if known.lane is None:
-            raise JournalError("the key of this lane's space is not known")
-        jobs = self._db.execute(
-            "SELECT job_id, sealed, size, accepted_at FROM jobs WHERE batch_row = ? ORDER BY seq",
-            (row,),
-        ).fetchall()
-        opened = tuple(
-            payloads.validate_json(self._sealer.unseal(sealed, known.digest + job_id))
-            for job_id, sealed, _, _ in jobs
-        )
-        batch = Batch(
-            batch_id=batch_id.hex(),
-            lane=known.lane,
-            job_ids=tuple(job[0].hex() for job in jobs),
-            payloads=opened,
-            attempt=attempts,
-            confirmation=self._confirmation,
-        )
-        return Frozen(
-            row=row,
-            lane_id=lane_id,
-            space_id=known.space_id,
-            batch=batch,
-            size=sum(job[2] for job in jobs),
-            oldest_at=jobs[0][3],
-            first_attempt_at=first_at,
-            maybe_sent=bool(maybe_sent),
-            from_split=bool(from_split),
-            lane_name=known.fingerprint,
-            space_name=self.addresses.space_name(known.space_id),
-            next_at=next_at,
-        )
+        found = self._opener.open(row, None, now)
+        return found if found is not None and found.batch.job_ids else None
 
     def _new_batch(
         self,
@@ -249,7 +231,7 @@ class Journal:
     def delivered(self, row: int, *, jobs: int, redelivered: bool) -> None:
         """Forget the batch's jobs: mem9 has taken them."""
         failpoints.hit("settle.before")
-        with self.file.transaction(), self.counted():
+        with self.counted():
             self._db.execute("DELETE FROM jobs WHERE batch_row = ?", (row,))
             self._db.execute("DELETE FROM batches WHERE batch_row = ?", (row,))
             self.file.count("delivered", jobs)
@@ -260,14 +242,16 @@ class Journal:
 
     @contextmanager
     def counted(self) -> Iterator[None]:
-        """Count what was accepted since the last time, before anything leaves the file."""
+        """A transaction in which jobs leave: what was accepted since the last one is counted."""
         uncounted = self._uncounted
-        if uncounted:
-            self.file.count("accepted", uncounted)
-            self._db.execute(
-                "INSERT OR REPLACE INTO counters VALUES (?, ?)", (_COUNTED_TO, self._next_seq - 1)
-            )
-        yield
+        with self.file.transaction():
+            if uncounted:
+                self.file.count("accepted", uncounted)
+                self._db.execute(
+                    "INSERT OR REPLACE INTO counters VALUES (?, ?)",
+                    (_COUNTED_TO, self._next_seq - 1),
+                )
+            yield
         self._uncounted -= uncounted
 
     def counters(self) -> dict[str, int]:
@@ -293,6 +277,10 @@ class Journal:
                 ),
             )
         failpoints.hit("retry.committed")
+
+    def spoil_lane(self, lane_id: int) -> None:
+        """Set all jobs of a lane aside whose address failed its integrity check."""
+        self._opener.spoil_lane(lane_id)
 
     def split(self, row: int, *, due_at: float) -> tuple[FrozenRef, FrozenRef]:
         """Replace the batch by its two halves, frozen in the same order. Needs two jobs or more."""
@@ -338,7 +326,7 @@ class Journal:
 
     def bury(self, row: int, outcome: Outcome, *, now: float) -> int:
         """Set the batch's jobs aside as dead letters; return how many."""
-        with self.file.transaction(), self.counted():
+        with self.counted():
             buried = self._db.execute(
                 "UPDATE jobs SET state = 4, batch_row = NULL, finished_at = ?, sealed_outcome = ?"
                 " WHERE batch_row = ?",
@@ -378,10 +366,15 @@ class Journal:
             self._db.execute("DELETE FROM parks WHERE space_id = ?", (space_id,))
 
     def parks(self) -> list[Park]:
-        """Every space that waits."""
-        return [
-            Park(space_id, reason, parked_at, until, step, open_outcome(self._sealer, sealed))
-            for space_id, reason, parked_at, until, step, sealed in self._db.execute(
-                "SELECT space_id, reason, parked_at, until, step, sealed FROM parks"
-            )
-        ]
+        """Every space that waits. A damaged park is dropped: asking mem9 tells the same."""
+        parks = []
+        for space_id, reason, parked_at, until, step, sealed in self._db.execute(
+            "SELECT space_id, reason, parked_at, until, step, sealed FROM parks"
+        ).fetchall():
+            outcome = open_outcome(self._sealer, sealed)
+            if outcome is None:
+                with self.file.transaction():
+                    self._db.execute("DELETE FROM parks WHERE space_id = ?", (space_id,))
+            else:
+                parks.append(Park(space_id, reason, parked_at, until, step, outcome))
+        return parks

@@ -8,7 +8,7 @@ time after the last job that the old one holds: two keys in use side by side are
 from mem9_async.models.space import Space
 from mem9_async.queue.journal.addresses import Addresses
 from mem9_async.queue.journal.journal import Journal
-from mem9_async.queue.sealing import Sealer
+from mem9_async.queue.sealing import SealBroken, Sealer
 
 
 class Readdress:
@@ -39,11 +39,11 @@ class Readdress:
         """The space whose key has replaced this one's, if its owner has changed it."""
         row = self._db.execute(
             "SELECT new.space_id FROM owners old JOIN owners new USING (digest)"
-            " WHERE old.space_id = ?1 AND new.space_id != ?1 AND new.first_seq >"
+            " WHERE old.space_id = :space_id AND new.space_id != :space_id AND new.first_seq >"
             " (SELECT max(seq) FROM jobs JOIN lanes USING (lane_id)"
-            "  WHERE lanes.space_id = ?1 AND state IN (0, 1))"
+            "  WHERE lanes.space_id = :space_id AND state IN (0, 1))"
             " ORDER BY new.first_seq DESC LIMIT 1",
-            (space_id,),
+            {"space_id": space_id},
         ).fetchone()
         return None if row is None else row[0]
 
@@ -57,7 +57,7 @@ class Readdress:
         if new is None:
             return set()
         touched: set[int] = set()
-        with self._file.transaction():
+        with self._journal.counted():
             lanes = self._db.execute(
                 "SELECT DISTINCT lane_id FROM lanes JOIN jobs USING (lane_id)"
                 " WHERE space_id = ? AND state IN (0, 1)",
@@ -80,12 +80,17 @@ class Readdress:
             (old_lane,),
         ).fetchall()
         for seq, job_id, sealed in jobs:
-            data = self._sealer.unseal(sealed, old_digest + job_id)
+            try:
+                data = self._sealer.unseal(sealed, old_digest + job_id)
+            except SealBroken:  # stays as it is; found and set aside when its turn comes
+                pass
+            else:
+                sealed = self._sealer.seal(data, new_digest + job_id)
             changed = self._db.execute(
                 "UPDATE OR IGNORE jobs SET lane_id = ?, sealed = ? WHERE seq = ?",
-                (new_lane, self._sealer.seal(data, new_digest + job_id), seq),
+                (new_lane, sealed, seq),
             ).rowcount
             if not changed:  # an equal job waits there already: it is taken once
                 self._db.execute("DELETE FROM jobs WHERE seq = ?", (seq,))
-                self._file.count("deduplicated", 1)
+                self._file.count("discarded", 1)
         self._db.execute("UPDATE batches SET lane_id = ? WHERE lane_id = ?", (new_lane, old_lane))

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable, Iterator
 
+from pydantic_core import to_json
+
 from mem9_async.models.outcome import ErrorType, Outcome
 from mem9_async.queue import failpoints
 from mem9_async.queue.journal.journal import DEATHS_ALONE, Journal
 from mem9_async.queue.journal.outcomes import seal_outcome
 from mem9_async.queue.records import Backlog, FrozenRef
-from mem9_async.queue.sealing import Sealer
+from mem9_async.queue.sealing import SealBroken, Sealer
 
 _DEATHS_BURIED = 3
+_CHOSEN = "(:lanes IS NULL OR {} IN (SELECT value FROM json_each(:lanes)))"
 
 
 class Recovery:
@@ -28,7 +31,7 @@ class Recovery:
         Due times are clamped into [now, now + *max_due_in_s*]: the wall clock may have jumped.
         """
         db = self._file.db
-        with self._file.transaction(), self._journal.counted():
+        with self._journal.counted():
             caught = db.execute(
                 "UPDATE jobs SET deaths = deaths + 1 WHERE batch_row IN"
                 " (SELECT batch_row FROM batches WHERE state = 1)"
@@ -73,35 +76,39 @@ class Recovery:
 
     def backlogs(self, lane_ids: Iterable[int] | None = None) -> Iterator[Backlog]:
         """What each lane holds, for those that hold anything (or for *lane_ids* only)."""
-        chosen = None if lane_ids is None else set(lane_ids)
+        chosen = {"lanes": None if lane_ids is None else to_json(sorted(lane_ids)).decode()}
         frozen: dict[int, list[FrozenRef]] = {}
         for lane_id, *ref in self._file.db.execute(
             "SELECT b.lane_id, b.batch_row, count(*), sum(j.size), min(j.accepted_at), b.due_at"
             " FROM batches b JOIN jobs j ON j.batch_row = b.batch_row AND b.state = 2"
-            " GROUP BY b.batch_row ORDER BY b.first_seq"
+            f" WHERE {_CHOSEN.format('b.lane_id')} GROUP BY b.batch_row ORDER BY b.first_seq",
+            chosen,
         ):
             frozen.setdefault(lane_id, []).append(FrozenRef(*ref))
         waiting = {
             row[0]: row[1:]
             for row in self._file.db.execute(
                 "SELECT lane_id, count(*), sum(size), min(accepted_at), max(accepted_at)"
-                " FROM jobs WHERE state = 0 GROUP BY lane_id"
+                f" FROM jobs WHERE state = 0 AND {_CHOSEN.format('lane_id')} GROUP BY lane_id",
+                chosen,
             )
         }
         for lane_id in sorted(waiting.keys() | frozen.keys()):
-            if chosen is not None and lane_id not in chosen:
-                continue
             refs = tuple(frozen.get(lane_id, ()))
             head = refs[0].oldest_at if refs else 0.0
             count, size, oldest, newest = waiting.get(lane_id, (0, 0, head, head))
-            known = self._journal.addresses.lane(lane_id)
+            try:
+                known = self._journal.addresses.lane(lane_id)
+            except SealBroken:
+                self._journal.spoil_lane(lane_id)
+                continue
             yield Backlog(
                 lane_id=lane_id,
                 space_id=known.space_id,
                 endpoint=known.lane.space.base_url if known.lane else None,
                 waiting=count,
                 waiting_bytes=size,
-                oldest_at=min([oldest, *(ref.oldest_at for ref in refs)]),
+                oldest_at=oldest,
                 newest_at=newest,
                 frozen=refs,
             )

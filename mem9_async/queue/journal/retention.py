@@ -7,7 +7,7 @@ from mem9_async.queue.sealing import Sealer
 
 # Time in which a space was parked does not count, and a parked space's jobs never expire.
 _OVERDUE = (
-    "accepted_at + parked_s < ?1 AND lane_id NOT IN"
+    "accepted_at + parked_s < :before AND lane_id NOT IN"
     " (SELECT lane_id FROM lanes JOIN parks USING (space_id))"
 )
 
@@ -37,7 +37,7 @@ class Retention:
         lanes = {
             row[0]
             for row in self._db.execute(
-                f"SELECT DISTINCT lane_id FROM jobs WHERE {overdue}", (before,)
+                f"SELECT DISTINCT lane_id FROM jobs WHERE {overdue}", {"before": before}
             )
         }
         if not lanes:
@@ -46,11 +46,11 @@ class Retention:
             error_type=ErrorType.DEADLINE_EXCEEDED,
             error="not delivered within delivery_deadline",
         )
-        with self._file.transaction(), self._journal.counted():
+        with self._journal.counted():
             expired = self._db.execute(
-                "UPDATE jobs SET state = 4, batch_row = NULL, finished_at = ?2,"
-                f" sealed_outcome = ?3 WHERE {overdue}",
-                (before, now, seal_outcome(self._sealer, outcome)),
+                "UPDATE jobs SET state = 4, batch_row = NULL, finished_at = :now,"
+                f" sealed_outcome = :outcome WHERE {overdue}",
+                {"before": before, "now": now, "outcome": seal_outcome(self._sealer, outcome)},
             ).rowcount
             self._db.execute(
                 "DELETE FROM batches WHERE NOT EXISTS"
@@ -64,7 +64,7 @@ class Retention:
 
         Returns how many went for their age, and how many for their size.
         """
-        with self._file.transaction(), self._journal.counted():
+        with self._journal.counted():
             aged = self._db.execute(
                 "DELETE FROM jobs WHERE state = 4 AND finished_at < ?", (now - retention_s,)
             ).rowcount

@@ -1,7 +1,7 @@
 """Moving the jobs of a journal whose owner is gone into our own, a chunk at a time.
 
-Each chunk is committed here before it is deleted there, and a job id exists only once in a
-journal: whatever moment the process dies at, nothing is lost and nothing is there twice.
+Each chunk is committed here, with a mark of how far it went, before it is deleted there:
+whatever moment the process dies at, nothing is lost, and what has left since is not taken again.
 Adopted jobs are numbered below our own, so that a lane's older jobs go first.
 """
 
@@ -12,6 +12,8 @@ from mem9_async.queue.journal.file import translated
 from mem9_async.queue.journal.journal import Journal
 
 _CHUNK_JOBS = 500
+_DEAD = 4
+_BEGUN = "(SELECT batch_row FROM jobs WHERE seq <= ?1 AND batch_row IS NOT NULL)"
 _COLUMNS = (
     "job_id, state, batch_row, pinned, size, deaths, accepted_at, parked_s, finished_at, dedup,"
     " sealed, sealed_outcome"
@@ -26,6 +28,7 @@ class Takeover:
         self._orphan = orphan
         self._from = orphan.file.db
         self._to = own.file.db
+        self._mark = f"copied_to_seq {orphan.file.journal_id}"
 
     def chunks(self) -> Iterator[tuple[int, set[int]]]:
         """Move everything, step by step; each step gives the jobs moved and the lanes touched.
@@ -34,17 +37,49 @@ class Takeover:
         """
         with translated():
             low = self._copy_parks_and_reserve()
+            self._remove_copied()
             lanes: dict[int, int] = {}
             while True:
-                rows = self._from.execute(
-                    f"SELECT seq, lane_id, {_COLUMNS} FROM jobs ORDER BY seq LIMIT ?",
-                    (_CHUNK_JOBS,),
-                ).fetchall()
+                rows = self._next_rows()
                 if not rows:
+                    self._to.execute("DELETE FROM meta WHERE name = ?", (self._mark,))
                     return
                 touched = self._move(rows, low, lanes)
                 low += len(rows)
                 yield len(rows), touched
+
+    def _next_rows(self) -> list[tuple[int, ...]]:
+        rows = self._from.execute(
+            f"SELECT seq, lane_id, {_COLUMNS} FROM jobs ORDER BY seq LIMIT ?", (_CHUNK_JOBS,)
+        ).fetchall()
+        if not rows:
+            return rows
+        # A batch comes whole: in two parts, the first could be on its way when the second arrives.
+        return (
+            rows
+            + self._from.execute(
+                f"SELECT seq, lane_id, {_COLUMNS} FROM jobs WHERE seq > ?1 AND batch_row IN"
+                f" {_BEGUN} ORDER BY seq",
+                (rows[-1][0],),
+            ).fetchall()
+        )
+
+    def _remove_copied(self) -> None:
+        copied_to = self._to.execute(
+            "SELECT value FROM meta WHERE name = ?", (self._mark,)
+        ).fetchone()
+        if copied_to is not None:
+            self._remove(copied_to[0])
+
+    def _remove(self, last_seq: object) -> None:
+        with self._orphan.file.transaction():
+            self._from.execute(
+                f"DELETE FROM jobs WHERE seq <= ?1 OR batch_row IN {_BEGUN}", (last_seq,)
+            )
+            self._from.execute(
+                "DELETE FROM batches WHERE NOT EXISTS"
+                " (SELECT 1 FROM jobs WHERE jobs.batch_row = batches.batch_row)"
+            )
 
     def _copy_parks_and_reserve(self) -> int:
         amount: int = self._from.execute("SELECT count(*) FROM jobs").fetchone()[0]
@@ -76,33 +111,36 @@ class Takeover:
                 )
         return self._own.low_seq
 
-    def _move(self, rows: list[tuple[object, ...]], low: int, lanes: dict[int, int]) -> set[int]:
+    def _move(self, rows: list[tuple[int, ...]], low: int, lanes: dict[int, int]) -> set[int]:
+        copied_to = rows[:_CHUNK_JOBS][-1][0]
         with self._own.file.transaction():
             batches: dict[object, int] = {}
-            added = 0
+            touched: set[int] = set()
+            added = dead = 0
             for offset, (_, lane_id, job_id, state, batch_row, *rest) in enumerate(rows):
                 lane = self._lane(lane_id, lanes)
+                touched.add(lane)
                 new_batch = None
                 if batch_row is not None:
                     if batch_row not in batches:
                         batches[batch_row] = self._batch(batch_row, lane, low + offset)
                     new_batch = batches[batch_row]
-                added += self._to.execute(
+                inserted = self._to.execute(
                     "INSERT OR IGNORE INTO jobs (seq, lane_id, " + _COLUMNS + ")"
                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (low + offset, lane, job_id, state, new_batch, *rest),
                 ).rowcount
+                added += inserted
+                dead += inserted and state == _DEAD
             self._own.file.count("adopted", added)
+            self._own.file.count("dead", dead)
+            self._own.file.count("deduplicated", len(rows) - added)
+            self._to.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (self._mark, copied_to))
             failpoints.hit("adopt.copied")
         failpoints.hit("adopt.committed")
-        with self._orphan.file.transaction():
-            self._from.executemany("DELETE FROM jobs WHERE seq = ?", [(row[0],) for row in rows])
-            self._from.execute(
-                "DELETE FROM batches WHERE NOT EXISTS"
-                " (SELECT 1 FROM jobs WHERE jobs.batch_row = batches.batch_row)"
-            )
+        self._remove(copied_to)
         failpoints.hit("adopt.removed")
-        return set(lanes.values())
+        return touched
 
     def _space(self, digest: bytes, sealed: bytes) -> int:
         self._to.execute(
