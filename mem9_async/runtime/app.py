@@ -125,6 +125,7 @@ class App:
             client=self.client,
             journal=journal,
             reports=reports,
+            lanes=self.lanes,
             parking=self.parking,
             recent=self._recent,
             news=self._news,

@@ -13,6 +13,7 @@ from mem9_async.models.space import Space
 from mem9_async.queue.clock import Clock
 from mem9_async.queue.journal import Journal
 from mem9_async.queue.journal.reports import Reports
+from mem9_async.queue.lanes import Lanes
 from mem9_async.queue.parking import Parking
 from mem9_async.runtime.matching import Matcher
 from mem9_async.runtime.news import News
@@ -21,7 +22,7 @@ from mem9_async.runtime.recent import Recent
 log = structlog.get_logger()
 
 _LOOKED_AT = 300  # newest undelivered jobs of a scope that a search compares
-_SHOWN = 20
+_SHOWN = 10
 _STATE_EVERY_S = 15 * 60.0
 _WORTH_A_RETRY_S = 1.0
 
@@ -37,6 +38,7 @@ class Recall:
         client: Mem9Client,
         journal: Journal,
         reports: Reports,
+        lanes: Lanes,
         parking: Parking,
         recent: Recent,
         news: News,
@@ -47,6 +49,7 @@ class Recall:
         self._client = client
         self._addresses = journal.addresses
         self._reports = reports
+        self._lanes = lanes
         self._parking = parking
         self._recent = recent
         self._news = news
@@ -101,7 +104,7 @@ class Recall:
         matcher = Matcher(query.query)
         space_id = self._addresses.find_space(query.space)
         found: list[PendingWrite] = []
-        if space_id is not None:
+        if space_id is not None and self._lanes.space_depth(space_id):
             found += self._undelivered(space_id, query, matcher)
 
         found = found[:_SHOWN]

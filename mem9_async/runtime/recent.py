@@ -16,7 +16,7 @@ _LOOKED_AT = 300  # newest of a scope that a search compares
 _SpaceKey = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Delivered:
     session_id: str | None
     agent_id: str
@@ -24,6 +24,14 @@ class _Delivered:
     normal: str
     accepted_at: float
     delivered_at: float
+    _teller: Matcher | None = None
+
+    @property
+    def teller(self) -> Matcher:
+        """Its words, made ready when first asked for: most jobs are never compared."""
+        if self._teller is None:
+            self._teller = Matcher(self.normal)
+        return self._teller
 
     def is_in(self, query: SearchQuery) -> bool:
         return query.session_id in (None, self.session_id) and query.agent_id in (
@@ -39,16 +47,16 @@ class _Recalled:
         self._normal = normalise(content)
         self._matcher: Matcher | None = None
 
-    def says(self, said: str, teller: Matcher) -> bool:
-        """Whether it holds what *said* (normalised; *teller* made of it) told, in mem9's words."""
-        if said.strip() in self._normal:
+    def says(self, job: _Delivered) -> bool:
+        """Whether it holds what *job* told, in mem9's words."""
+        if job.normal.strip() in self._normal:
             return True
         # mem9 rewrites what it is told: the words must agree in both directions, not the text.
-        if not teller.matches_normal(self._normal):
+        if not job.teller.matches_normal(self._normal):
             return False
         if self._matcher is None:
             self._matcher = Matcher(self._normal)
-        return self._matcher.matches_normal(said)
+        return self._matcher.matches_normal(job.normal)
 
 
 class Recent:
@@ -102,8 +110,7 @@ class Recent:
             looked_at += 1
             if not matcher.matches_normal(job.normal):
                 continue
-            teller = Matcher(job.normal)
-            if any(content.says(job.normal, teller) for content in contents):
+            if any(content.says(job) for content in contents):
                 arrived.append(job_id)
                 continue
             age_s = round(now - job.accepted_at, 3)

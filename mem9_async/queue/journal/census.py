@@ -54,7 +54,7 @@ class Census:
             outcome,
         ) in self._db.execute(
             "SELECT job_id, lane_id, space_id, accepted_at,"
-            " coalesce(finished_at, accepted_at), sealed, sealed_outcome"
+            " coalesce(finished_at, accepted_at), jobs.sealed, sealed_outcome"
             " FROM jobs JOIN lanes USING (lane_id) WHERE jobs.state = 4"
             " ORDER BY finished_at DESC"
         ):

@@ -13,7 +13,7 @@ from mem9_async.queue.journal.journal import Journal
 
 _CHUNK_JOBS = 500
 _DEAD = 4
-_BEGUN = "(SELECT batch_row FROM jobs WHERE seq <= ?1 AND batch_row IS NOT NULL)"
+_BEGUN = "(SELECT batch_row FROM jobs WHERE seq <= :last AND batch_row IS NOT NULL)"
 _COLUMNS = (
     "job_id, state, batch_row, pinned, size, deaths, accepted_at, parked_s, finished_at, dedup,"
     " sealed, sealed_outcome"
@@ -28,7 +28,7 @@ class Takeover:
         self._orphan = orphan
         self._from = orphan.file.db
         self._to = own.file.db
-        self._mark = f"copied_to_seq {orphan.file.journal_id}"
+        self._mark = f"copied {orphan.file.journal_id}"
 
     def chunks(self) -> Iterator[tuple[int, set[int]]]:
         """Move everything, step by step; each step gives the jobs moved and the lanes touched.
@@ -36,8 +36,8 @@ class Takeover:
         Between two steps the caller may do other things. At the end the orphan is empty.
         """
         with translated():
-            low = self._copy_parks_and_reserve()
-            self._remove_copied()
+            self._copy_spaces()
+            low = self._resumed() or self._reserved()
             lanes: dict[int, int] = {}
             while True:
                 rows = self._next_rows()
@@ -58,32 +58,44 @@ class Takeover:
         return (
             rows
             + self._from.execute(
-                f"SELECT seq, lane_id, {_COLUMNS} FROM jobs WHERE seq > ?1 AND batch_row IN"
+                f"SELECT seq, lane_id, {_COLUMNS} FROM jobs WHERE seq > :last AND batch_row IN"
                 f" {_BEGUN} ORDER BY seq",
-                (rows[-1][0],),
+                {"last": rows[-1][0]},
             ).fetchall()
         )
 
-    def _remove_copied(self) -> None:
-        copied_to = self._to.execute(
-            "SELECT value FROM meta WHERE name = ?", (self._mark,)
+    def _resumed(self) -> int | None:
+        mark = self._to.execute("SELECT value FROM meta WHERE name = ?", (self._mark,)).fetchone()
+        if mark is None:
+            return None
+        copied_to, low = map(int, mark[0].split())
+        self._remove(copied_to)
+        # The rest keeps its place behind what came before, unless others have taken it since.
+        taken = self._to.execute(
+            "SELECT 1 FROM jobs WHERE seq >= ? AND seq < ? LIMIT 1", (low, low + self._left())
         ).fetchone()
-        if copied_to is not None:
-            self._remove(copied_to[0])
+        return None if taken else low
+
+    def _reserved(self) -> int:
+        self._own.low_seq -= self._left()
+        return self._own.low_seq
+
+    def _left(self) -> int:
+        left: int = self._from.execute("SELECT count(*) FROM jobs").fetchone()[0]
+        return left
 
     def _remove(self, last_seq: object) -> None:
         with self._orphan.file.transaction():
             self._from.execute(
-                f"DELETE FROM jobs WHERE seq <= ?1 OR batch_row IN {_BEGUN}", (last_seq,)
+                f"DELETE FROM jobs WHERE seq <= :last OR batch_row IN {_BEGUN}", {"last": last_seq}
             )
             self._from.execute(
                 "DELETE FROM batches WHERE NOT EXISTS"
                 " (SELECT 1 FROM jobs WHERE jobs.batch_row = batches.batch_row)"
             )
 
-    def _copy_parks_and_reserve(self) -> int:
-        amount: int = self._from.execute("SELECT count(*) FROM jobs").fetchone()[0]
-        self._own.low_seq -= amount
+    def _copy_spaces(self) -> None:
+        first_seq = self._own.low_seq - self._left()
         with self._own.file.transaction():
             for old_id, digest, sealed in self._from.execute(
                 "SELECT space_id, digest, sealed FROM spaces"
@@ -92,7 +104,7 @@ class Takeover:
                 self._to.executemany(
                     "INSERT OR IGNORE INTO owners VALUES (?, ?, ?)",
                     [
-                        (owner, new_id, self._own.low_seq)
+                        (owner, new_id, first_seq)
                         for (owner,) in self._from.execute(
                             "SELECT digest FROM owners WHERE space_id = ?", (old_id,)
                         )
@@ -109,7 +121,6 @@ class Takeover:
                         )
                     ],
                 )
-        return self._own.low_seq
 
     def _move(self, rows: list[tuple[int, ...]], low: int, lanes: dict[int, int]) -> set[int]:
         copied_to = rows[:_CHUNK_JOBS][-1][0]
@@ -126,8 +137,11 @@ class Takeover:
                         batches[batch_row] = self._batch(batch_row, lane, low + offset)
                     new_batch = batches[batch_row]
                 inserted = self._to.execute(
-                    "INSERT OR IGNORE INTO jobs (seq, lane_id, " + _COLUMNS + ")"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    # Nothing else may make room: a number used twice is an error, not a duplicate.
+                    f"INSERT INTO jobs (seq, lane_id, {_COLUMNS})"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                    " ON CONFLICT (job_id) DO NOTHING"
+                    " ON CONFLICT (lane_id, dedup) WHERE state = 0 DO NOTHING",
                     (low + offset, lane, job_id, state, new_batch, *rest),
                 ).rowcount
                 added += inserted
@@ -135,7 +149,10 @@ class Takeover:
             self._own.file.count("adopted", added)
             self._own.file.count("dead", dead)
             self._own.file.count("deduplicated", len(rows) - added)
-            self._to.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (self._mark, copied_to))
+            self._to.execute(
+                "INSERT OR REPLACE INTO meta VALUES (?, ?)",
+                (self._mark, f"{copied_to} {low + len(rows)}"),
+            )
             failpoints.hit("adopt.copied")
         failpoints.hit("adopt.committed")
         self._remove(copied_to)
