@@ -21,7 +21,7 @@ _OURS = {"User-Agent"}  # the session's own, on every request
 
 
 class _Response(aiohttp.ClientResponse):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, stream_writer=Mock(output_size=0), **kwargs)
 
 
@@ -36,7 +36,7 @@ class Sent:
     data: bytes | None
 
     @property
-    def json(self) -> Any:  # noqa: ANN401
+    def json(self) -> Any:
         """The body, decoded."""
         assert self.data is not None
 
@@ -63,7 +63,7 @@ class MockedMem9:
     ) -> None:
         """Answer the next request to *path* (every one, with *repeat*)."""
 
-        def remember(url: URL, **kwargs: Any) -> None:  # noqa: ANN401
+        def remember(url: URL, **kwargs: Any) -> None:
             self.sent.append(
                 Sent(
                     method=method,

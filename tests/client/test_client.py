@@ -131,7 +131,7 @@ async def test_no_error_and_no_traceback_shows_the_key(client: Mem9Client) -> No
 class _ForbiddenExecutor(ThreadPoolExecutor):
     """An executor that is not to be used."""
 
-    def submit(self, *args: Any, **kwargs: Any) -> NoReturn:  # noqa: ANN401
+    def submit(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Refuse."""
         raise AssertionError("the executor was used")
 

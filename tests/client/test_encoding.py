@@ -22,7 +22,7 @@ from mem9_async.models.outcome import Confirmation
 from tests.client.builders import batch, space, turn
 
 
-def decoded(body: bytes | None) -> Any:  # noqa: ANN401
+def decoded(body: bytes | None) -> Any:
     """A body as JSON."""
     assert body is not None
 

@@ -23,7 +23,8 @@ plugin = Plugin(Settings(data_dir=Path(sys.argv[1])), Path.cwd(), stalled_after_
 
 def store(text):
     lane = Lane(space=SPACE, agent_id="dify", session_id="s")
-    return plugin.store(NewJob(lane=lane, payload=Turn(messages=(Message(role="user", content=text),))))
+    payload = Turn(messages=(Message(role="user", content=text),))
+    return plugin.store(NewJob(lane=lane, payload=payload))
 
 def depth():
     return plugin.queue(QueueCommand(space=SPACE)).depth

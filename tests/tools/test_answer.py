@@ -128,7 +128,7 @@ def test_an_error_of_our_own_is_told_without_its_text() -> None:
 
     assert tool.answer["code"] == "internal_error"
     assert KEY not in "".join(tool.session.writer.written)
-    assert [event["event"] for event in logged] == ["mem9.tool.crashed"]
+    assert [event["event"] for event in logged] == ["tool.crashed"]
     assert logged[0]["error_type"] == "ZeroDivisionError"
     assert KEY not in str(logged)
 
