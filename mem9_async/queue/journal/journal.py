@@ -59,7 +59,9 @@ class Journal:
             raise
 
     def _number(self) -> None:
-        first, last = self._db.execute("SELECT min(seq), max(seq) FROM jobs").fetchone()
+        # Two questions: SQLite looks at the ends for one at a time, and reads all rows for both.
+        first = self._db.execute("SELECT min(seq) FROM jobs").fetchone()[0]
+        last = self._db.execute("SELECT max(seq) FROM jobs").fetchone()[0]
         mark = self.file.counters().get(_COUNTED_TO, 0)
         # Above the mark even when every job has left: a number below it would not be counted.
         self._next_seq = max(OWN_FIRST_SEQ, (last or 0) + 1, mark + 1)
@@ -67,7 +69,7 @@ class Journal:
         # Counting costs a page in every commit. What was accepted since the last count is in the
         # file anyway, above the mark: nothing leaves the file without a count.
         self._uncounted: int = self._db.execute(
-            "SELECT count(*) FROM jobs WHERE seq > ? AND seq >= ?", (mark, OWN_FIRST_SEQ)
+            "SELECT count(*) FROM jobs INDEXED BY jobs_by_lane WHERE seq > ? AND seq >= ?", (mark, OWN_FIRST_SEQ)
         ).fetchone()[0]
 
     @property

@@ -52,12 +52,13 @@ class Recovery:
             )
             buried = db.execute(
                 "UPDATE jobs SET state = 4, batch_row = NULL, finished_at = ?, sealed_outcome = ?"
-                " WHERE state = 1 AND deaths >= ?",
+                " WHERE batch_row IS NOT NULL AND state = 1 AND deaths >= ?",
                 (now, outcome, _DEATHS_BURIED),
             ).rowcount
             self._file.count("dead", buried)
             for (row,) in db.execute(
-                "SELECT DISTINCT batch_row FROM jobs WHERE state = 1 AND deaths >= ?",
+                "SELECT DISTINCT batch_row FROM jobs"
+                " WHERE batch_row IS NOT NULL AND state = 1 AND deaths >= ?",
                 (DEATHS_ALONE,),
             ).fetchall():
                 for job in db.execute(
