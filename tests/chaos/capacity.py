@@ -98,7 +98,7 @@ async def big_start(directory: Path, seed: int, *, full: bool) -> Row:
             await until(lambda: bool(server.records.arrived), 30.0)
             delivery_s = time.monotonic() - beat_at
             keys = sorted({lane.key for lane in lanes} | {fresh.key})
-            await until(lambda: not oracle.missing(server.records.arrived), 600.0)
+            await until(lambda: not oracle.missing(server.records.arrived), 600.0, every_s=0.5)
             drain_s = time.monotonic() - beat_at
             await drained(plugin, server, oracle, keys, 30.0)
             memory_mib = _memory_mib(plugin.host.pid)

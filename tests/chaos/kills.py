@@ -30,7 +30,7 @@ async def recovery_kills(directory: Path, seed: int, *, full: bool) -> list[Row]
     points = ("recover.written", "recover.committed") if full else ("recover.written",)
     rows = []
     for point in points:
-        plan = Plan(rounds=3, seed=seed, longest_s=1.0, failpoint=f"{point}:1")
+        plan = Plan(rounds=3, seed=seed, longest_s=1.0, failpoint=f"{point}:1", plain_rounds=1)
         kills = await run_kills(plan, directory / point)
         problems = kills.faults()
         if kills.by_failpoint < 2:
@@ -52,9 +52,11 @@ async def failpoint(directory: Path, seed: int, name: str, *, rounds: int) -> Ro
     rare = not name.startswith(("append", "answer", "freeze", "send", "settle"))
     count = 1 if rare else random.Random(f"{seed} {name}").randint(1, 8)
     adopts = name.startswith("adopt")
+    # The first start finds nothing to recover, to adopt or to set aside.
+    leaves = int(name.startswith(("recover", "adopt", "quarantine")))
     plan = Plan(
-        # The first start finds nothing to recover, to adopt or to set aside.
-        rounds=rounds + 1 if rare else rounds,
+        rounds=rounds + leaves,
+        plain_rounds=leaves,
         seed=seed,
         longest_s=1.5 if not rare else 3.0,
         failpoint=f"{name}:{count}",
@@ -63,6 +65,8 @@ async def failpoint(directory: Path, seed: int, name: str, *, rounds: int) -> Ro
     )
     kills = await run_kills(plan, directory)
     problems = kills.faults()
+    if kills.report is not None and not kills.report.delivered:
+        problems.append("nothing was stored")
     if not kills.by_failpoint:
         problems.append("the point was never reached")
     return _row(f"{name}:{count}", kills, problems)

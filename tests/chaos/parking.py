@@ -90,7 +90,7 @@ async def refused_keys(directory: Path, seed: int, *, full: bool) -> Row:
         await plugin.host.started()
         for _ in range(3):
             await asyncio.gather(*(store_one(plugin, oracle, lane, load) for lane in lanes))
-        await until(lambda: _refusals(server) >= answers, 180.0)
+        await until(lambda: _refusals(server) >= answers, 180.0, every_s=0.5)
         refusals = _refusals(server)
         if refusals < answers:
             problems.append(f"only {refusals} refusals within 180 s")

@@ -10,12 +10,12 @@ from tests.faults.plugin import Plugin
 from tests.faults.server import FaultServer
 
 
-async def until(condition: Callable[[], bool], timeout_s: float) -> bool:
-    """Look every 20 ms until *condition* holds, or time is up; whether it holds."""
+async def until(condition: Callable[[], bool], timeout_s: float, *, every_s: float = 0.02) -> bool:
+    """Look again and again until *condition* holds, or time is up; whether it holds."""
     deadline = time.monotonic() + timeout_s
     # What is waited for happens in another process, which sets no event here.
     while not condition() and time.monotonic() < deadline:  # noqa: ASYNC110
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(every_s)
     return condition()
 
 

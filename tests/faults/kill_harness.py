@@ -40,6 +40,7 @@ class Plan:
     *longest_s* seconds of load. A share of *early* kills comes while the plugin is starting.
     With *companion* a second process works on the same directory and dies with the first, so
     that there is always a journal to adopt. *spoil* puts a damaged journal into the directory.
+    *plain_rounds* come first and know no failpoint: they leave something behind.
     """
 
     rounds: int
@@ -49,6 +50,7 @@ class Plan:
     longest_s: float = 3.0
     early: float = 0.15
     failpoint: str | None = None
+    plain_rounds: int = 0
     companion: bool = False
     spoil: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -127,10 +129,11 @@ class Harness:
     async def _round(self) -> None:
         result, rng = self.result, self._rng
         result.rounds += 1
+        failpoint = self.plan.failpoint if result.rounds > self.plan.plain_rounds else None
         if self.plan.spoil:
             self._spoil()
         async with AsyncExitStack() as stack:
-            process = await stack.enter_async_context(self._plugin(self.plan.failpoint))
+            process = await stack.enter_async_context(self._plugin(failpoint))
             lanes = self._lanes
             if self.plan.companion:
                 half = len(lanes) // 2
@@ -140,7 +143,7 @@ class Harness:
                 await asyncio.sleep(rng.uniform(0.3, 2.0))
                 result.while_starting += not process.host.heartbeats
             else:
-                await self._load_until_death(process, lanes)
+                await self._load_until_death(process, lanes, failpoint)
             self._kill(process)
             with suppress(HostError):
                 await process.host.exited()
@@ -159,14 +162,16 @@ class Harness:
             await companion.host.exited()
             self._note_death(companion)
 
-    async def _load_until_death(self, process: Plugin, lanes: Sequence[LaneName]) -> None:
+    async def _load_until_death(
+        self, process: Plugin, lanes: Sequence[LaneName], failpoint: str | None
+    ) -> None:
         try:
             self.result.starts_s.append(await process.host.started())
         except PluginDied:
             self.result.by_failpoint += 1  # it lies before the first heartbeat
             return
         longest_s = self.plan.longest_s
-        if self.plan.failpoint is None:
+        if failpoint is None:
             async with self._loaded(process, lanes):
                 await asyncio.sleep(self._rng.uniform(0, longest_s))
                 self._kill(process)
@@ -174,7 +179,7 @@ class Harness:
         async with self._loaded(process, lanes):
             died = await process.died(longest_s)
         # Some points are passed only when there is nothing left to do.
-        self._server.clear()
+        weather.calm(self._server)
         self.result.by_failpoint += died or await process.died(longest_s)
         weather.rough(self._server, self._rng.getrandbits(32))
 

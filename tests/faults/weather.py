@@ -36,12 +36,19 @@ def rough(server: FaultServer, seed: int) -> None:
     """
     rng = random.Random(seed)
 
-    refusal = scripts.error(400, "content: not this one")
-
     def decide(_: Record) -> Script:
         script = _one_answer(rng)
-        if script.name == "accept":
-            return scripts.poisoned(poisoned, refusal, otherwise=script)
-        return script
+        return _picky(script) if script.name == "accept" else script
 
     server.decide = decide
+
+
+def calm(server: FaultServer) -> None:
+    """Take everything at once, but the contents that rough weather refuses."""
+    script = _picky(scripts.accept())
+    server.decide = lambda _: script
+
+
+def _picky(script: Script) -> Script:
+    refusal = scripts.error(400, "content: not this one")
+    return scripts.poisoned(poisoned, refusal, otherwise=script)

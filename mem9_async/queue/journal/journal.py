@@ -7,6 +7,7 @@ Verbs, not tables. Each verb is one transaction; when it returns, it is committe
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import batched
 from pathlib import Path
 
 from pydantic_core import to_json
@@ -25,6 +26,7 @@ from mem9_async.queue.sealing import Sealer
 IN_FLIGHT, RETRYABLE = 1, 2
 OWN_FIRST_SEQ = 1 << 40  # adopted jobs are numbered downwards from here
 _COUNTED_TO = "counted_to_seq"
+_SPLIT_TO_SINGLES = 3
 DEATHS_ALONE = 2  # from then on a job is sent alone: it may be what ends the process
 
 
@@ -69,7 +71,8 @@ class Journal:
         # Counting costs a page in every commit. What was accepted since the last count is in the
         # file anyway, above the mark: nothing leaves the file without a count.
         self._uncounted: int = self._db.execute(
-            "SELECT count(*) FROM jobs INDEXED BY jobs_by_lane WHERE seq > ? AND seq >= ?", (mark, OWN_FIRST_SEQ)
+            "SELECT count(*) FROM jobs INDEXED BY jobs_by_lane WHERE seq > ? AND seq >= ?",
+            (mark, OWN_FIRST_SEQ),
         ).fetchone()[0]
 
     @property
@@ -284,8 +287,11 @@ class Journal:
         """Set all jobs of a lane aside whose address failed its integrity check."""
         self._opener.spoil_lane(lane_id)
 
-    def split(self, row: int, *, due_at: float) -> tuple[FrozenRef, FrozenRef]:
-        """Replace the batch by its two halves, frozen in the same order. Needs two jobs or more."""
+    def split(self, row: int, *, due_at: float) -> tuple[FrozenRef, ...]:
+        """Replace the batch by its halves, frozen in the same order. Needs two jobs or more.
+
+        Three jobs become three batches: that finds one bad job with a request less.
+        """
         jobs = self._db.execute(
             "SELECT seq, size, accepted_at, lane_id FROM jobs WHERE batch_row = ? ORDER BY seq",
             (row,),
@@ -293,15 +299,15 @@ class Journal:
         attempts, maybe_sent = self._db.execute(
             "SELECT attempts, maybe_sent FROM batches WHERE batch_row = ?", (row,)
         ).fetchone()
-        middle = (len(jobs) + 1) // 2
+        size = 1 if len(jobs) <= _SPLIT_TO_SINGLES else (len(jobs) + 1) // 2
         with self.file.transaction():
-            halves = tuple(
-                self.refreeze(half, due_at, attempts=attempts, maybe_sent=bool(maybe_sent))
-                for half in (jobs[:middle], jobs[middle:])
+            parts = tuple(
+                self.refreeze(list(part), due_at, attempts=attempts, maybe_sent=bool(maybe_sent))
+                for part in batched(jobs, size)
             )
             self._db.execute("DELETE FROM batches WHERE batch_row = ?", (row,))
             failpoints.hit("split.written")
-        return halves[0], halves[1]
+        return parts
 
     def refreeze(
         self,

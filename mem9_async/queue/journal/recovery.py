@@ -56,17 +56,14 @@ class Recovery:
                 (now, outcome, _DEATHS_BURIED),
             ).rowcount
             self._file.count("dead", buried)
-            for (row,) in db.execute(
-                "SELECT DISTINCT batch_row FROM jobs"
-                " WHERE batch_row IS NOT NULL AND state = 1 AND deaths >= ?",
+            # New batches, new ids: the old id stands for the bytes of all of them together.
+            for job in db.execute(
+                "SELECT seq, size, accepted_at, lane_id FROM jobs WHERE batch_row IN"
+                " (SELECT batch_row FROM jobs WHERE batch_row IS NOT NULL AND state = 1"
+                "  GROUP BY batch_row HAVING count(*) > 1 AND max(deaths) >= ?) ORDER BY seq",
                 (DEATHS_ALONE,),
             ).fetchall():
-                for job in db.execute(
-                    "SELECT seq, size, accepted_at, lane_id FROM jobs WHERE batch_row = ?"
-                    " ORDER BY seq LIMIT -1 OFFSET 1",
-                    (row,),
-                ).fetchall():
-                    self._journal.refreeze([job], now, attempts=1, maybe_sent=True)
+                self._journal.refreeze([job], now, attempts=1, maybe_sent=True)
             db.execute(
                 "DELETE FROM batches WHERE NOT EXISTS"
                 " (SELECT 1 FROM jobs WHERE jobs.batch_row = batches.batch_row)"

@@ -1,0 +1,1 @@
+"""The real plugin process, driven over its pipes as the daemon does."""

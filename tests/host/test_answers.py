@@ -1,0 +1,191 @@
+"""What a workflow can rely on: a variable for every declared name, and failures as it asked."""
+
+import jsonschema
+import pytest
+import yaml
+from pydantic import JsonValue
+
+from mem9_async.cli.answers import ToolAnswer
+from tests.faults.server import RefusedPort
+from tests.host.conftest import Stage
+from tests.host.process import ROOT, credentials
+from tests.host.scripted import Reply
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+Parameters = dict[str, JsonValue]
+KEY = "sk-answers-5ecret"
+RESERVED = {"text", "json", "files"}
+MEMORY: Parameters = {"id": "m1", "content": "User likes tea", "memory_type": "insight",
+                      "state": "active", "version": 3, "tags": ["a"], "metadata": {"x": 1},
+                      "created_at": "2026-11-01T00:00:00Z", "updated_at": "2026-11-02T00:00:00Z",
+                      "confidence": 80, "score": 0.7}  # fmt: skip
+PAGE: Parameters = {"memories": [MEMORY], "total": 1, "limit": 20, "offset": 0}
+
+#: A call of each tool that mem9 carries out, with what mem9 says to it.
+GOOD: dict[str, tuple[Parameters, Reply]] = {
+    "memory_store": ({"content": "User likes tea"}, Reply.json(202, {"status": "accepted"})),
+    "memory_search": ({"query": "tea"}, Reply.json(200, PAGE)),
+    "memory_list": ({}, Reply.json(200, PAGE)),
+    "memory_get": ({"memory_id": "m1"}, Reply.json(200, MEMORY)),
+    "memory_update": ({"memory_id": "m1", "content": "User likes mint tea"},
+                      Reply.json(200, MEMORY)),
+    "memory_delete": ({"memory_ids": "m1"}, Reply(204)),
+    "memory_queue": ({}, Reply.json(202, {"status": "accepted"})),
+}  # fmt: skip
+#: A call of each tool that is refused before mem9 is asked.
+BAD: dict[str, tuple[Parameters, str]] = {
+    "memory_store": ({}, "content_required"),
+    "memory_search": ({}, "query_required"),
+    "memory_list": ({"state": "gone"}, "state_invalid"),
+    "memory_get": ({}, "memory_id_required"),
+    "memory_update": ({"memory_id": "m1"}, "change_required"),
+    "memory_delete": ({}, "memory_ids_required"),
+    "memory_queue": ({"action": "explode"}, "action_invalid"),
+}
+ASK_MEM9 = [tool for tool in GOOD if tool != "memory_queue"]
+EACH_TOOL = pytest.mark.parametrize("tool", list(GOOD))
+
+
+def schema(tool: str) -> dict[str, JsonValue]:
+    """The output schema the tool declares."""
+    text = (ROOT / "mem9_async" / "tools" / f"{tool}.yaml").read_text(encoding="utf-8")
+    declared = yaml.safe_load(text)["output_schema"]
+    assert isinstance(declared, dict)
+    return declared
+
+
+def check(tool: str, answer: ToolAnswer) -> None:
+    """The JSON is valid, and there is a variable for every declared name, of the same value."""
+    declared = schema(tool)
+    names = set(declared["properties"])
+    jsonschema.validate(answer.json, declared)
+    assert set(answer.json) <= names
+    assert set(answer.variables) == names
+    assert not names & RESERVED
+    for name, value in answer.json.items():
+        assert answer.variables[name] == value, name
+
+
+async def test_every_tool_is_exercised() -> None:
+    """The tools declared are these."""
+    assert declared_tools() == set(GOOD) == set(BAD)
+
+
+def declared_tools() -> set[str]:
+    """The names of the tools that have a declaration."""
+    return {path.stem for path in (ROOT / "mem9_async" / "tools").glob("memory_*.yaml")}
+
+
+@EACH_TOOL
+async def test_a_success_has_a_variable_for_every_declared_name(stage: Stage, tool: str) -> None:
+    """And is valid against the tool's own schema."""
+    parameters, reply = GOOD[tool]
+    keys = credentials(stage.mem9.base_url(f"good-{tool}", reply), KEY)
+    answer = await stage.host.invoke(tool, parameters, keys)
+
+    assert answer.json["ok"] is True, answer.json
+    check(tool, answer)
+
+
+@EACH_TOOL
+async def test_a_refusal_has_a_variable_for_every_declared_name(stage: Stage, tool: str) -> None:
+    """Before mem9 is asked."""
+    parameters, code = BAD[tool]
+    answer = await stage.host.invoke(
+        tool, parameters, credentials(stage.mem9.base_url(f"bad-{tool}"), KEY)
+    )
+    assert (answer.json["ok"], answer.json["code"]) == (False, code)
+    check(tool, answer)
+
+
+@pytest.mark.parametrize("tool", ASK_MEM9)
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (402, {"code": "quota_exhausted", "message": "No.", "details": {"upgradeUrl": "https://x.example/"}},
+         "runtime_quota_denied"),
+        (500, {"error": "internal server error"}, "server_error"),
+        (400, {"error": "invalid API key"}, "auth"),
+    ],
+    ids=["quota", "broken", "key"],
+)  # fmt: skip
+async def test_a_failure_of_mem9_has_a_variable_for_every_declared_name(
+    stage: Stage, tool: str, status: int, body: JsonValue, code: str
+) -> None:
+    """For a store: to the caller who waits, and to the next one under `delivery`."""
+    parameters, _ = GOOD[tool]
+    url = stage.mem9.base_url(f"fails-{tool}-{status}", Reply.json(status, body))
+    keys = credentials(url, KEY)
+    waits: Parameters = {"wait": True} if tool == "memory_store" else {}
+    answer = await stage.host.invoke(tool, {**parameters, **waits}, keys)
+    assert (answer.json["ok"], answer.json["code"]) == (False, code)
+    check(tool, answer)
+    if tool == "memory_store":
+        again = await stage.host.invoke(tool, {"content": "User likes coffee"}, keys)
+        assert again.json["delivery"]["code"] == code
+        check(tool, again)
+        check("memory_queue", await stage.host.invoke("memory_queue", {"job_id": "1"}, keys))
+
+
+@EACH_TOOL
+async def test_a_refusal_fails_the_node_that_wants_it_so(stage: Stage, tool: str) -> None:
+    """With the stable code in the text; without, it is an answer."""
+    parameters, code = BAD[tool]
+    keys = credentials(stage.mem9.base_url(f"raise-{tool}"), KEY)
+    answer = await stage.host.invoke(tool, {**parameters, "error_mode": "raise"}, keys)
+
+    assert answer.error is not None
+    assert f"[{code}]" in answer.error.message
+    assert answer.objects == ()
+    assert not any(KEY.encode() in line for line in answer.lines)
+
+
+@pytest.mark.parametrize("tool", ASK_MEM9)
+async def test_a_failure_of_mem9_fails_the_node_that_wants_it_so(stage: Stage, tool: str) -> None:
+    """The text begins with what a conditional retry looks for, and holds no key."""
+    parameters, _ = GOOD[tool]
+    body = {"error": f"cannot open the database of {KEY}"}
+    keys = credentials(stage.mem9.base_url(f"raise-500-{tool}", Reply.json(500, body)), KEY)
+    wanted = {**parameters, "error_mode": "raise", "wait": True}
+    answer = await stage.host.invoke(tool, wanted, keys)
+
+    assert answer.error is not None
+    assert answer.error.message.startswith("[unavailable] [server_error]")
+    assert "HTTP 500" in answer.error.message
+    assert not any(KEY.encode() in line for line in answer.lines)
+
+
+@pytest.mark.parametrize("tool", ASK_MEM9)
+async def test_a_server_that_is_down_fails_the_node_that_wants_it_so(
+    stage: Stage, tool: str
+) -> None:
+    """As one that may be up again."""
+    parameters, _ = GOOD[tool]
+    with RefusedPort() as refused:
+        wanted = {**parameters, "error_mode": "raise", "wait": True}
+        answer = await stage.host.invoke(tool, wanted, credentials(refused.url, KEY))
+
+    assert answer.error is not None
+    assert answer.error.message.startswith("[unavailable] [connection_refused]")
+    assert not any(KEY.encode() in line for line in answer.lines)
+
+
+@EACH_TOOL
+async def test_a_success_is_an_answer_in_either_mode(stage: Stage, tool: str) -> None:
+    """`raise` changes failures only."""
+    parameters, reply = GOOD[tool]
+    keys = credentials(stage.mem9.base_url(f"fine-{tool}", reply), KEY)
+    answer = await stage.host.invoke(tool, {**parameters, "error_mode": "raise"}, keys)
+    assert answer.json["ok"] is True
+
+
+async def test_a_store_that_is_only_held_up_does_not_fail_its_node(stage: Stage) -> None:
+    """Earlier trouble is news, not this call's failure."""
+    denied = Reply.json(402, {"code": "quota_exhausted", "message": "No."})
+    keys = credentials(stage.mem9.base_url("held-up", denied), KEY)
+    await stage.host.invoke("memory_store", {"content": "x", "wait": True}, keys)
+    wanted: Parameters = {"content": "y", "error_mode": "raise"}
+    answer = await stage.host.invoke("memory_store", wanted, keys)
+    assert answer.json["ok"] is True
+    assert answer.json["delivery"]["held"] == 2
