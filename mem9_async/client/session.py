@@ -176,7 +176,7 @@ class Pool:
 
 
 async def _read(response: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bool]:
-    """Read at most *limit* bytes; False when there is more, or the peer broke off."""
+    """Read at most *limit* bytes; False when there is more, or a refusal broke off."""
     chunks: list[bytes] = []
     size = 0
     try:
@@ -187,7 +187,11 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bo
                 return b"".join(chunks)[:limit], False
     except TimeoutError:
         raise
-    except (aiohttp.ClientError, OSError):
+    except (aiohttp.ClientConnectionError, OSError):
+        if response.status < 300:  # a reset says nothing about what answers there
+            raise
+        return b"".join(chunks), False
+    except aiohttp.ClientError:
         return b"".join(chunks), False
     return b"".join(chunks), True
 

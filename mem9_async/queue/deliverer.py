@@ -5,6 +5,7 @@ is in the journal before anything else acts on it.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
@@ -65,6 +66,7 @@ class Deliverer:
         self._clock = clock
         self._observer = observer
         self._make_room = make_room
+        self._invalid: Counter[int] = Counter()  # answers in a row that no mem9 would give
         self._woken = asyncio.Event()
         self._sleeps_until = float("-inf")
 
@@ -180,6 +182,8 @@ class Deliverer:
     ) -> None:
         now = self._clock.now()
         jobs = len(frozen.batch.job_ids)
+        if outcome.error_type is ErrorType.INVALID_RESPONSE:
+            self._invalid[frozen.row] += 1
         decision = self._policy.decide(
             outcome,
             Situation(
@@ -191,9 +195,12 @@ class Deliverer:
                 ),
                 age_s=now - frozen.first_attempt_at,
                 park_step=self._parking.next_step(frozen.space_id),
+                invalid_responses=self._invalid[frozen.row],
                 key_state=key_state,
             ),
         )
+        if decision.move not in (Move.RETRY, Move.PAUSE):
+            del self._invalid[frozen.row]
         try:
             self._carry_out(frozen, outcome, decision, now)
         except JournalFull:
@@ -229,7 +236,7 @@ class Deliverer:
                     **_names(frozen),
                 )
             case Move.SPLIT:
-                refs = self._journal.split(row, due_at=due_at)
+                refs = self._journal.split(row, due_at=due_at, maybe_sent=outcome.maybe_sent)
                 self._lanes.again(lane_id, refs, now)
                 log.warning("batch.split", error_type=outcome.error_type, **_names(frozen))
             case Move.RETRY | Move.PAUSE | Move.PARK:
@@ -245,6 +252,7 @@ class Deliverer:
                 self._lanes.again(lane_id, (ref,), now)
                 log.debug(
                     "retry.scheduled",
+                    outcome=decision.move,
                     retry_in_s=round(decision.after_s, 3),
                     error_type=outcome.error_type,
                     **_names(frozen),

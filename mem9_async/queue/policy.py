@@ -110,7 +110,8 @@ class Situation:
     """What deciding needs to know besides the outcome.
 
     `served_others` is True when the endpoint has taken something since this batch first
-    failed; `park_step` counts how often the space was parked in a row.
+    failed; `park_step` counts how often the space was parked in a row; `invalid_responses` how
+    often this batch got an answer that no mem9 would give.
     """
 
     jobs: int
@@ -120,6 +121,7 @@ class Situation:
     age_s: float
     park_step: int = 0
     key_state: KeyState | None = None
+    invalid_responses: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,7 @@ class Policy:
             case ErrorType.AUTH if situation.key_state is KeyState.ACTIVE:
                 # mem9 says the key is good: its own lookup failed, which passes.
                 move, wait = Move.PAUSE, Wait.BACKOFF
-            case ErrorType.INVALID_RESPONSE if situation.attempt >= _INVALID_RESPONSES:
+            case ErrorType.INVALID_RESPONSE if situation.invalid_responses >= _INVALID_RESPONSES:
                 move, wait = Move.PARK, Wait.HOURLY
             case ErrorType.CONFLICT if situation.age_s > _CONFLICT_LIMIT_S:
                 move = Move.BURY

@@ -96,8 +96,18 @@ def _situation(
     age_s: float = 0.0,
     park_step: int = 0,
     key_state: KeyState | None = None,
+    invalid_responses: int = 0,
 ) -> Situation:
-    return Situation(jobs, attempt, from_split, served_others, age_s, park_step, key_state)
+    return Situation(
+        jobs,
+        attempt,
+        from_split,
+        served_others,
+        age_s,
+        park_step,
+        key_state,
+        invalid_responses,
+    )
 
 
 def _policy(seed: int = 0, waits: Waits = WAITS) -> Policy:
@@ -284,9 +294,10 @@ def test_a_refused_key_that_the_status_route_calls_active_waits_for_seconds(
 
 
 def test_an_unreadable_success_is_tried_five_times_and_then_parks() -> None:
-    """A proxy's page is no success; after five of them somebody must look at the address."""
+    """A proxy's page is no success; five of them, not five failures, mean a wrong address."""
     moves = [
-        _decide(ErrorType.INVALID_RESPONSE, _situation(attempt=attempt)) for attempt in (1, 4, 5, 6)
+        _decide(ErrorType.INVALID_RESPONSE, _situation(attempt=9, invalid_responses=seen))
+        for seen in (1, 4, 5, 6)
     ]
 
     assert [each.move for each in moves] == [Move.RETRY, Move.RETRY, Move.PARK, Move.PARK]

@@ -287,22 +287,24 @@ class Journal:
         """Set all jobs of a lane aside whose address failed its integrity check."""
         self._opener.spoil_lane(lane_id)
 
-    def split(self, row: int, *, due_at: float) -> tuple[FrozenRef, ...]:
+    def split(self, row: int, *, due_at: float, maybe_sent: bool = False) -> tuple[FrozenRef, ...]:
         """Replace the batch by its halves, frozen in the same order. Needs two jobs or more.
 
+        *maybe_sent* when the attempt just made may have arrived, or an earlier one did.
         Three jobs become three batches: that finds one bad job with a request less.
         """
         jobs = self._db.execute(
             "SELECT seq, size, accepted_at, lane_id FROM jobs WHERE batch_row = ? ORDER BY seq",
             (row,),
         ).fetchall()
-        attempts, maybe_sent = self._db.execute(
+        attempts, sent_before = self._db.execute(
             "SELECT attempts, maybe_sent FROM batches WHERE batch_row = ?", (row,)
         ).fetchone()
+        maybe_sent = maybe_sent or bool(sent_before)
         size = 1 if len(jobs) <= _SPLIT_TO_SINGLES else (len(jobs) + 1) // 2
         with self.file.transaction():
             parts = tuple(
-                self.refreeze(list(part), due_at, attempts=attempts, maybe_sent=bool(maybe_sent))
+                self.refreeze(list(part), due_at, attempts=attempts, maybe_sent=maybe_sent)
                 for part in batched(jobs, size)
             )
             self._db.execute("DELETE FROM batches WHERE batch_row = ?", (row,))
