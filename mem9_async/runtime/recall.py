@@ -56,7 +56,7 @@ class Recall:
         self._clock = clock
         self._timeout_s = timeout_s
         self._spawn = spawn
-        self._state_asked_at: dict[Space, float] = {}
+        self._state_asked_at: dict[int, float] = {}
 
     async def search(
         self, query: SearchQuery, *, include_pending: bool, retry_query: str | None
@@ -71,12 +71,14 @@ class Recall:
         left_s = self._timeout_s - (time.monotonic() - started)
         if not result.memories and retry_query and left_s > _WORTH_A_RETRY_S:
             result = await self._again(query, retry_query, result, left_s)
-        pending = self._pending(query, result) if include_pending else ()
-        self._ask_state(query.space, query.caller_agent_id)
+        space_id = self._addresses.find_space(query.space)
+        pending = self._pending(space_id, query, result) if include_pending else ()
+        if space_id is not None:
+            self._ask_state(query.space, query.caller_agent_id, space_id)
         return result.model_copy(
             update={
                 "pending": pending,
-                "notice": self._notice(query.space, result.notice),
+                "notice": self._notice(space_id, result.notice),
                 "elapsed_s": time.monotonic() - started,
             }
         )
@@ -99,14 +101,17 @@ class Recall:
             }
         )
 
-    def _pending(self, query: SearchQuery, result: SearchResult) -> tuple[PendingWrite, ...]:
+    def _pending(
+        self, space_id: int | None, query: SearchQuery, result: SearchResult
+    ) -> tuple[PendingWrite, ...]:
         """Writes of the query's scope that match it and that mem9 may not show, newest first."""
+        waits = space_id is not None and self._lanes.space_depth(space_id) > 0
+        if not waits and not self._recent.knows(query.space):
+            return ()
         matcher = Matcher(query.query)
-        space_id = self._addresses.find_space(query.space)
         found: list[PendingWrite] = []
-        if space_id is not None and self._lanes.space_depth(space_id):
+        if space_id is not None and waits:
             found += self._undelivered(space_id, query, matcher)
-
         found = found[:_SHOWN]
         contents = (memory.content for memory in result.memories)
         found += self._recent.find(query, matcher, contents, limit=_SHOWN - len(found))
@@ -134,8 +139,7 @@ class Recall:
             if matcher.matches(job.payload.text)
         ]
 
-    def _notice(self, space: Space, fresh: str | None) -> str | None:
-        space_id = self._addresses.find_space(space)
+    def _notice(self, space_id: int | None, fresh: str | None) -> str | None:
         if space_id is None:
             return fresh
         kept = self._news.take_notice(space_id)
@@ -143,14 +147,13 @@ class Recall:
             self._news.shown(space_id, fresh)
         return fresh or kept
 
-    def _ask_state(self, space: Space, agent_id: str) -> None:
+    def _ask_state(self, space: Space, agent_id: str, space_id: int) -> None:
         """Ask mem9 how the space's quota stands, in the background and not often."""
-        space_id = self._addresses.find_space(space)
         now = time.monotonic()
-        asked_at = self._state_asked_at.get(space)
-        if space_id is None or (asked_at is not None and now - asked_at < _STATE_EVERY_S):
+        asked_at = self._state_asked_at.get(space_id)
+        if asked_at is not None and now - asked_at < _STATE_EVERY_S:
             return
-        self._state_asked_at[space] = now
+        self._state_asked_at[space_id] = now
 
         async def ask() -> None:
             text = await self._client.runtime_notice(space, agent_id)

@@ -84,6 +84,10 @@ class Recent:
         while len(self._order) > _MAX_JOBS or self._bytes > _MAX_BYTES:
             self._forget(next(iter(self._order)))
 
+    def knows(self, space: Space) -> bool:
+        """Whether anything of the space was delivered lately."""
+        return _space_key(space) in self._spaces
+
     def holds(self, job_id: str, space: Space | None) -> bool:
         """Whether this job of *space* was delivered lately."""
         key = self._order.get(job_id)

@@ -77,6 +77,8 @@ class Rotation:
 
     def proven(self, space: Space) -> None:
         """mem9 has just accepted the space's key: what was held for the key goes at once."""
+        if not self._parking.all():
+            return
         space_id = self._addresses.find_space(space)
         park = None if space_id is None else self._parking.get(space_id)
         if park is not None and park.reason in (ErrorType.AUTH, ErrorType.NOT_FOUND):
