@@ -42,7 +42,7 @@ demo: setup
 	$(PY) -m mem9_async demo $(ARGS)
 
 test: setup
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: setup
 	.venv/bin/ruff check .

@@ -140,12 +140,8 @@ class LaneRig:
         held, ready = self._landing(lane_id)
         sent, held.sending = held.sending, []
         self.delivered.setdefault(lane_id, []).extend(item.number for item in sent)
-        self.lanes.settled(
-            lane_id, self.now, size=sum(item.size for item in sent), gone=len(sent)
-        )
-        self.endpoints.succeeded(
-            BASE_URL, held.space_id, self.now, retry=ready.frozen is not None
-        )
+        self.lanes.settled(lane_id, self.now, size=sum(item.size for item in sent), gone=len(sent))
+        self.endpoints.succeeded(BASE_URL, held.space_id, self.now, retry=ready.frozen is not None)
 
     def again(self, lane_id: int, *, after_s: float = 0.0, parts: int = 1) -> None:
         """The lane's batch stays, as a whole or in *parts* (2: split in halves)."""

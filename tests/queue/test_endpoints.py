@@ -1,6 +1,7 @@
 """How much one server is asked: circuit, retry budget, concurrency."""
 
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -268,7 +269,7 @@ def test_after_an_outage_concurrency_grows_one_by_one() -> None:
         rooms.append(_room(endpoints))
 
     assert rooms[0] <= 2
-    assert all(after - before <= 1 for before, after in zip(rooms, rooms[1:], strict=False))
+    assert all(after - before <= 1 for before, after in pairwise(rooms))
     assert rooms[-1] == 32
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from mem9_async.queue.endpoints import EndpointLimits
 from mem9_async.queue.lines import Limits
+from mem9_async.queue.records import Backlog
 from tests.queue.builders import ENDPOINT_LIMITS, START
 from tests.queue.lane_rig import LaneRig
 
@@ -158,8 +159,7 @@ def test_lanes_of_a_space_take_turns() -> None:
             rig.deliver(lane_id)
         rig.now += 1.0
 
-    assert order == [1, 2, 3, 4, 1, 5, 6, 7, 1] or order.index(7) < len(order) - 1
-    assert sorted(order) == [1, 1, 1, 2, 3, 4, 5, 6, 7]
+    assert order == [1, 2, 3, 4, 5, 6, 7, 1, 1]
 
 
 def test_a_retry_keeps_its_place_in_the_lane() -> None:
@@ -261,7 +261,6 @@ def test_flush_does_not_end_a_park() -> None:
     rig.append(1)
     rig.lanes.park(1, START + 60.0)
     rig.flush(1)
-
     assert rig.start_all() == []
 
 
@@ -292,8 +291,6 @@ def test_a_space_whose_key_is_unknown_waits_until_a_call_brings_it() -> None:
     rig.adopt(1, jobs=1)
     rig.lanes.clear()
     held = rig.held[1]
-    from mem9_async.queue.records import Backlog
-
     rig.lanes.restored(Backlog(1, 1, None, 1, 10, held.waiting[0].at, held.waiting[0].at), rig.now)
     assert rig.start_all() == []
     assert rig.lanes.wakeup_at(rig.now) is None

@@ -156,9 +156,7 @@ class LanesMachine(RuleBasedStateMachine):
 
     def _splittable(self) -> list[int]:
         return [
-            lane_id
-            for lane_id in self.rig.flying()
-            if len(_held(self.rig, lane_id).sending) > 1
+            lane_id for lane_id in self.rig.flying() if len(_held(self.rig, lane_id).sending) > 1
         ]
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mem9_async.queue.sealing import Sealer, SealBroken, load_secret
+from mem9_async.queue.sealing import SealBroken, Sealer, load_secret
 
 SEALER = Sealer(b"secret")
 

@@ -1,7 +1,7 @@
 """The numbers add up: at every step, and for the next process."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -24,7 +24,7 @@ def _balanced(desk: Desk) -> bool:
 
 
 def test_the_sum_holds_at_every_step_and_after_every_restart(desk: Desk) -> None:
-    """accepted + adopted = delivered + dead + expired + discarded + pending."""
+    """Accepted + adopted = delivered + dead + expired + discarded + pending."""
     (first, *_) = desk.append(*(job(f"{number}") for number in range(6)))
     assert _balanced(desk)
     batch = desk.frozen(first.lane_id, max_jobs=2)
@@ -94,16 +94,16 @@ class _Disk:
         self._db = db
         self.full = False
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  the connection's own
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._db, name)
 
-    def execute(self, statement: str, *values: object) -> sqlite3.Cursor:
+    def execute(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
         """As the connection does, unless the disk is full."""
         if self.full and statement == "COMMIT":
             error = sqlite3.OperationalError("database or disk is full")
             error.sqlite_errorcode = sqlite3.SQLITE_FULL
             raise error
-        return self._db.execute(statement, *values)
+        return self._db.execute(statement, values)
 
 
 @pytest.mark.parametrize("verb", ["delivered", "bury", "append", "replay"])
@@ -135,9 +135,7 @@ def test_a_commit_that_finds_no_room_changes_nothing(
     assert _balanced(desk)
 
 
-def test_a_full_disk_does_not_end_the_tidying(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_does_not_end_the_tidying(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Forgetting old lanes fails as every other verb does: with an error of the journal."""
     desk.append(job("a"))
     disk = _Disk(desk.journal.file.db)

@@ -254,9 +254,7 @@ def test_a_park_outlives_the_process(desk: Desk) -> None:
     assert desk.journal.parks() == []
 
 
-@pytest.mark.parametrize(
-    ("accepted_in_s", "parked_s"), [(-100.0, 60.0), (20.0, 40.0), (70.0, 0.0)]
-)
+@pytest.mark.parametrize(("accepted_in_s", "parked_s"), [(-100.0, 60.0), (20.0, 40.0), (70.0, 0.0)])
 def test_time_in_a_park_does_not_count_as_delivery_time(
     desk: Desk, accepted_in_s: float, parked_s: float
 ) -> None:

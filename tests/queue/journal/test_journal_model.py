@@ -129,8 +129,7 @@ class JournalMachine(RuleBasedStateMachine):
         size = 1 if len(batch.jobs) <= 3 else (len(batch.jobs) + 1) // 2
         parts = [list(part) for part in batched(batch.jobs, size)]
         lane.frozen[:0] = [
-            ModelBatch(part, ref.row, batch.doubted)
-            for part, ref in zip(parts, refs, strict=True)
+            ModelBatch(part, ref.row, batch.doubted) for part, ref in zip(parts, refs, strict=True)
         ]
 
     @precondition(lambda self: self._flying())
@@ -170,9 +169,10 @@ class JournalMachine(RuleBasedStateMachine):
         """Somebody sends every dead letter again; equals are taken once."""
         space_id = self.desk.journal.addresses.know(job("x", session="s0").lane).space_id
         replayed = dropped = 0
-        order = {row[0].hex(): row[1] for row in self.desk.journal.file.db.execute(
-            "SELECT job_id, seq FROM jobs"
-        )}
+        order = {
+            row[0].hex(): row[1]
+            for row in self.desk.journal.file.db.execute("SELECT job_id, seq FROM jobs")
+        }
         for lane in self.lanes.values():
             for dead in sorted(lane.dead, key=lambda each: order[each.job_id]):
                 if any(each.content == dead.content for each in lane.waiting):

@@ -127,7 +127,7 @@ def test_a_takeover_that_breaks_off_is_finished_later(desk: Desk, orphan: Desk) 
     orphan.append(*(job(f"{number}") for number in range(1_200)))
     steps = Takeover(desk.journal, orphan.journal).chunks()
     next(steps)
-    steps.close()
+    del steps
 
     assert _adopt(desk, orphan) == [500, 200]
 
@@ -152,6 +152,26 @@ def test_jobs_copied_but_not_yet_removed_are_not_taken_again(
 
     assert _drain(desk) == [f"{number}" for number in range(500, 600)]
     assert desk.journal.counters()["adopted"] == 600
+    assert desk.difference() == 0
+
+
+def test_the_rest_of_an_orphan_never_takes_a_number_that_is_in_use(
+    desk: Desk, orphan: Desk, tmp_path: Path
+) -> None:
+    """What came first has left, another orphan has its numbers now: both arrive whole."""
+    orphan.append(*(job(f"a{number}") for number in range(900)))
+    steps = Takeover(desk.journal, orphan.journal).chunks()
+    next(steps)
+    del steps
+    assert len(_drain(desk)) == 500
+    desk.reopen()
+    second = Desk(tmp_path / "second.db")
+    second.append(*(job(f"b{number}") for number in range(600)))
+    _adopt(desk, second)
+
+    _adopt(desk, orphan)
+
+    assert len(_drain(desk)) == 400 + 600
     assert desk.difference() == 0
 
 
