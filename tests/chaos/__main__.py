@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tests.chaos import capacity, kills, matrix, outages, parking, sharing, table
+from tests.chaos import capacity, kills, matrix, outages, parking, sharing, soak, table
 from tests.chaos.row import Row
 
 Scenario = Callable[..., Awaitable[Row | list[Row]]]
@@ -28,6 +28,7 @@ SCENARIOS: dict[str, Scenario] = {
     "rotation": parking.rotated_key,
     "full": capacity.queue_full,
     "big-start": capacity.big_start,
+    "soak": soak.soak,
 }
 _LONGEST_S = 3_600.0  # for one scenario; the longest takes a third of it on two cores
 
