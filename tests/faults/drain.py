@@ -44,7 +44,8 @@ async def drained(
             if not missing and not any(queue.dead for queue in queues.values()):
                 return Drain(True, replayed)
             if not replayed:
-                replayed = frozenset(missing)
+                # Whatever has not arrived by now comes by hand, its answer seen or not.
+                replayed = frozenset(oracle.minted.keys() - server.records.arrived)
                 for key, queue in queues.items():
                     if queue.dead:
                         await process.queue(key, action="retry_dead")
