@@ -47,7 +47,7 @@ class Backlog:
         """Waits for work and for its time. Cancelled: what waits stays, for `run_all`."""
         loop = asyncio.get_running_loop()
         while True:
-            if not self._waiting:
+            while not self._waiting:
                 self._arrived.clear()
                 await self._arrived.wait()
             await asyncio.sleep(max(_GATHER_S, self._waiting[0][0] - loop.time()))
