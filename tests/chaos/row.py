@@ -16,6 +16,7 @@ _SHORT_RUN_SLACK = 3
 class Row:
     """`runs` counts kills, cells, processes or outages, as the scenario has them.
 
+    `unanswered` are jobs that arrived although a kill kept their answer from the caller.
     `worst` names the scenario's worst times. `problems` is empty when all promises held.
     """
 
@@ -29,6 +30,7 @@ class Row:
     inversions: int
     worst: str
     problems: tuple[str, ...] = ()
+    unanswered: int = 0
 
     @property
     def verdict(self) -> str:
@@ -57,6 +59,7 @@ def row(
         inversions=report.inversions,
         worst=worst,
         problems=tuple(problems),
+        unanswered=report.unacknowledged,
     )
 
 
