@@ -111,8 +111,8 @@ class Waiting:
     """A job still on its way, opened for a search over pending writes."""
 
     job_id: str
+    lane: Lane
     payload: Payload
-    state: JobState
     accepted_at: float
 
 

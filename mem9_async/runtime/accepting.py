@@ -17,6 +17,7 @@ from mem9_async.queue.records import Appended
 from mem9_async.runtime.health import Health
 from mem9_async.runtime.news import News
 from mem9_async.runtime.storage import Storage
+from mem9_async.runtime.underway import Underway
 from mem9_async.settings import Settings
 
 log = structlog.get_logger()
@@ -37,6 +38,7 @@ class Accepting:
         deliverer: Deliverer,
         trouble: Callable[[int], Trouble | None],
         stored: Callable[[Lane, int, str], None],
+        underway: Underway,
         news: News,
         health: Health,
         clock: Clock,
@@ -47,6 +49,7 @@ class Accepting:
         self._deliverer = deliverer
         self._trouble = trouble
         self._stored = stored
+        self._underway = underway
         self._news = news
         self._health = health
         self._clock = clock
@@ -91,6 +94,7 @@ class Accepting:
             )
             if wants_at is not None:
                 self._deliverer.wake(wants_at)
+            self._underway.accepted(each.job_id, job.lane, job.payload, now)
         log.debug(
             "job.accepted",
             job_id=each.job_id,

@@ -35,10 +35,10 @@ from mem9_async.runtime.direct import Direct
 from mem9_async.runtime.health import Health
 from mem9_async.runtime.news import News
 from mem9_async.runtime.recall import Recall
-from mem9_async.runtime.recent import Recent
 from mem9_async.runtime.reporting import Reporting
 from mem9_async.runtime.rotation import Rotation
 from mem9_async.runtime.storage import Storage
+from mem9_async.runtime.underway import Underway
 from mem9_async.runtime.upkeep import Upkeep
 from mem9_async.runtime.waiting import Waiting
 from mem9_async.settings import Settings
@@ -71,7 +71,7 @@ class App:
         self._delivered = Delivered()
         self._waiting = Waiting()
         self._news = News(self.clock.now)
-        self._recent = Recent(window_s=settings.recent_window_ms / 1000, now=self.clock.now)
+        self._underway = Underway(window_s=settings.recent_window_ms / 1000, now=self.clock.now)
         reports = Reports(journal, sealer)
         self.deliverer = Deliverer(
             journal=journal,
@@ -93,7 +93,7 @@ class App:
             recovery=self.recovery,
             deliverer=self.deliverer,
             delivered=self._delivered,
-            recent=self._recent,
+            underway=self._underway,
             news=self._news,
             health=self.health,
             clock=self.clock,
@@ -108,6 +108,7 @@ class App:
             deliverer=self.deliverer,
             news=self._news,
             clock=self.clock,
+            underway=self._underway,
             spawn=self._spawn,
         )
         self._accepting = Accepting(
@@ -117,6 +118,7 @@ class App:
             deliverer=self.deliverer,
             trouble=self._reporting.trouble,
             stored=self._rotation.stored,
+            underway=self._underway,
             news=self._news,
             health=self.health,
             clock=self.clock,
@@ -125,9 +127,8 @@ class App:
             client=self.client,
             journal=journal,
             reports=reports,
-            lanes=self.lanes,
             parking=self.parking,
-            recent=self._recent,
+            underway=self._underway,
             news=self._news,
             clock=self.clock,
             timeout_s=settings.search_timeout_ms / 1000,
@@ -148,7 +149,7 @@ class App:
         caught = self.recovery.recover(now, max_due_in_s=longest_s)
         for backlog in self.recovery.backlogs():
             self.lanes.restored(backlog, now)
-        self.restore_parks()
+        self._restore_parks()
         if self.lanes.depth:
             log.info("journal.recovered", jobs=self.lanes.depth, in_flight=caught)
         if self.storage.reason:
@@ -161,8 +162,12 @@ class App:
         for lane_id in lane_ids:
             self.lanes.reloaded(lane_id, found.get(lane_id), now)
 
-    def restore_parks(self) -> None:
-        """Hold what an earlier process, or an adopted journal, had parked."""
+    def adopted(self) -> None:
+        """The journal has taken over another's jobs and parks."""
+        self._restore_parks()
+        self._underway.reload()
+
+    def _restore_parks(self) -> None:
         settings = self.settings
         longest_s = max(settings.park_auth_max, settings.park_quota_max, 3600.0)
         self.parking.restore(self.clock.now(), max_s=longest_s)
@@ -310,8 +315,10 @@ class App:
                 frozen.space_id, len(batch.job_ids), redelivered=frozen.maybe_sent
             )
             for job_id, payload in zip(batch.job_ids, batch.payloads, strict=True):
-                self._recent.add(job_id, batch.lane, payload, frozen.oldest_at)
+                self._underway.delivered(job_id, batch.lane, payload, frozen.oldest_at)
         else:
+            if decision.move is Move.BURY:
+                self._underway.gone(batch.job_ids)
             self._news.failed(frozen.space_id, outcome, decision)
             if outcome.error_type is ErrorType.AUTH:
                 self._rotation.look(batch.lane.agent_id)

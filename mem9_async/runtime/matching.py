@@ -100,6 +100,9 @@ class _Word:
     stem: str
     forms: tuple[str, ...]
 
+    def may_occur_in(self, text: str) -> bool:
+        return self.stem in text
+
     # Plain string work: a pattern a word would have to be compiled for every new query, which
     # costs a thousand times what it saves.
     def occurs_in(self, text: str) -> bool:
@@ -134,6 +137,9 @@ class _Run:
     pairs: tuple[str, ...]
     needed: int
 
+    def may_occur_in(self, text: str) -> bool:
+        return self.occurs_in(text)
+
     def occurs_in(self, text: str) -> bool:
         return sum(pair in text for pair in self.pairs) >= self.needed
 
@@ -162,6 +168,12 @@ class Matcher:
     def matches(self, content: str) -> bool:
         """Say whether *content* shares enough significant words with the query."""
         return self.matches_normal(normalise(content)) if self._terms else self._everything
+
+    def may_match(self, texts: str) -> bool:
+        """Say whether one of many normalised contents, joined to *texts*, could match at all."""
+        if not self._terms:
+            return self._everything
+        return sum(term.may_occur_in(texts) for term in self._terms) >= self._needed
 
     def matches_normal(self, text: str) -> bool:
         """Say the same of a content that is normalised already."""

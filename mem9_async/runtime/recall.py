@@ -7,21 +7,19 @@ import structlog
 
 from mem9_async.client.client import Mem9Client
 from mem9_async.models.errors import RequestFailed
-from mem9_async.models.job import PendingWrite
+from mem9_async.models.job import JobState, PendingWrite
 from mem9_async.models.memory import SearchQuery, SearchResult
 from mem9_async.models.space import Space
 from mem9_async.queue.clock import Clock
 from mem9_async.queue.journal import Journal
 from mem9_async.queue.journal.reports import Reports
-from mem9_async.queue.lanes import Lanes
 from mem9_async.queue.parking import Parking
 from mem9_async.runtime.matching import Matcher
 from mem9_async.runtime.news import News
-from mem9_async.runtime.recent import Recent
+from mem9_async.runtime.underway import LOOKED_AT, Underway
 
 log = structlog.get_logger()
 
-_LOOKED_AT = 300  # newest undelivered jobs of a scope that a search compares
 _SHOWN = 10
 _STATE_EVERY_S = 15 * 60.0
 _WORTH_A_RETRY_S = 1.0
@@ -38,9 +36,8 @@ class Recall:
         client: Mem9Client,
         journal: Journal,
         reports: Reports,
-        lanes: Lanes,
         parking: Parking,
-        recent: Recent,
+        underway: Underway,
         news: News,
         clock: Clock,
         timeout_s: float,
@@ -49,9 +46,8 @@ class Recall:
         self._client = client
         self._addresses = journal.addresses
         self._reports = reports
-        self._lanes = lanes
         self._parking = parking
-        self._recent = recent
+        self._underway = underway
         self._news = news
         self._clock = clock
         self._timeout_s = timeout_s
@@ -105,39 +101,38 @@ class Recall:
         self, space_id: int | None, query: SearchQuery, result: SearchResult
     ) -> tuple[PendingWrite, ...]:
         """Writes of the query's scope that match it and that mem9 may not show, newest first."""
-        waits = space_id is not None and self._lanes.space_depth(space_id) > 0
-        if not waits and not self._recent.knows(query.space):
-            return ()
-        matcher = Matcher(query.query)
-        found: list[PendingWrite] = []
-        if space_id is not None and waits:
-            found += self._undelivered(space_id, query, matcher)
-        found = found[:_SHOWN]
-        contents = (memory.content for memory in result.memories)
-        found += self._recent.find(query, matcher, contents, limit=_SHOWN - len(found))
-        return tuple(found)
-
-    def _undelivered(
-        self, space_id: int, query: SearchQuery, matcher: Matcher
-    ) -> list[PendingWrite]:
-        now = self._clock.now()
-        waiting = self._reports.waiting(
-            space_id,
-            session_id=query.session_id,
-            agent_id=query.agent_id,
-            parked=self._parking.get(space_id) is not None,
-            limit=_LOOKED_AT,
+        if space_id is not None and self._underway.must_load(query.space):
+            self._load(space_id, query.space)
+        found = self._underway.find(
+            query,
+            Matcher(query.query),
+            (memory.content for memory in result.memories),
+            limit=_SHOWN,
         )
-        return [
+        waits = [each.job_id for each in found if not each.delivered]
+        states: dict[str, JobState] = {}
+        if waits and space_id is not None:
+            parked = self._parking.get(space_id) is not None
+            states = self._reports.states(space_id, waits, parked=parked)
+            # Set aside, or gone, without our being told.
+            self._underway.gone(job_id for job_id in waits if job_id not in states)
+        now = self._clock.now()
+        return tuple(
             PendingWrite(
-                job_id=job.job_id,
-                content=job.payload.text,
-                state=job.state,
-                age_s=round(max(0.0, now - job.accepted_at), 3),
+                job_id=each.job_id,
+                content=each.text,
+                state="delivered" if each.delivered else states[each.job_id],
+                age_s=round(max(0.0, now - each.accepted_at), 3),
             )
-            for job in waiting
-            if matcher.matches(job.payload.text)
-        ]
+            for each in found
+            if each.delivered or each.job_id in states
+        )
+
+    def _load(self, space_id: int, space: Space) -> None:
+        jobs = self._reports.newest(space_id, limit=LOOKED_AT)
+        self._underway.load(
+            space, ((job.job_id, job.lane, job.payload, job.accepted_at) for job in jobs)
+        )
 
     def _notice(self, space_id: int | None, fresh: str | None) -> str | None:
         if space_id is None:

@@ -13,8 +13,8 @@ from mem9_async.queue.parking import Parking
 from mem9_async.runtime.delivered import Delivered
 from mem9_async.runtime.health import Health
 from mem9_async.runtime.news import News
-from mem9_async.runtime.recent import Recent
 from mem9_async.runtime.storage import Storage
+from mem9_async.runtime.underway import Underway
 
 log = structlog.get_logger()
 
@@ -34,7 +34,7 @@ class Reporting:
         recovery: Recovery,
         deliverer: Deliverer,
         delivered: Delivered,
-        recent: Recent,
+        underway: Underway,
         news: News,
         health: Health,
         clock: Clock,
@@ -47,7 +47,7 @@ class Reporting:
         self._recovery = recovery
         self._deliverer = deliverer
         self._delivered = delivered
-        self._recent = recent
+        self._underway = underway
         self._news = news
         self._health = health
         self._clock = clock
@@ -81,6 +81,7 @@ class Reporting:
         for backlog in self._recovery.backlogs(lane_ids):
             self._lanes.restored(backlog, now)
         if replayed:
+            self._underway.reload()
             log.info("job.replayed", jobs=replayed, space=self._parking.fingerprint(space_id))
             self._deliverer.wake()
         return replayed
@@ -126,5 +127,5 @@ class Reporting:
         report = self._reports.find(space_id, job_id, parked=parked, now=now)
         if report is not None:
             return report
-        delivered = self._recent.holds(job_id, self._addresses.space(space_id))
+        delivered = self._underway.was_delivered(job_id, self._addresses.space(space_id))
         return JobReport(job_id=job_id, state="delivered" if delivered else "unknown")

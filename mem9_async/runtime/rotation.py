@@ -19,6 +19,7 @@ from mem9_async.queue.lanes import Lanes
 from mem9_async.queue.parking import Parking
 from mem9_async.queue.sealing import Sealer
 from mem9_async.runtime.news import News
+from mem9_async.runtime.underway import Underway
 
 log = structlog.get_logger()
 
@@ -42,6 +43,7 @@ class Rotation:
         deliverer: Deliverer,
         news: News,
         clock: Clock,
+        underway: Underway,
         spawn: Spawn,
     ) -> None:
         self._client = client
@@ -53,6 +55,7 @@ class Rotation:
         self._deliverer = deliverer
         self._news = news
         self._clock = clock
+        self._underway = underway
         self._spawn = spawn
         self._asked_at: dict[int, float] = {}
 
@@ -107,6 +110,7 @@ class Rotation:
         now = self._clock.now()
         for backlog in self._recovery.backlogs(touched):
             self._lanes.restored(backlog, now)
+        self._underway.reload()
         self._deliverer.wake()
         log.info(
             "space.resumed",

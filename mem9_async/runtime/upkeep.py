@@ -141,6 +141,6 @@ class Upkeep:
         orphan.close()
         claim.remove()
         if adopted:
-            app.restore_parks()
+            app.adopted()
             log.info("journal.adopted", journal_id=orphan.file.journal_id, jobs=adopted)
         return adopted

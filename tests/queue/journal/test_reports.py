@@ -59,8 +59,8 @@ def test_a_space_sees_nothing_of_another(desk: Desk) -> None:
     assert reports.dead(mine_id) == 0
     assert reports.replay(mine_id, None) == (0, [])
     assert reports.replay(mine_id, theirs.job_id) == (0, [])
-    waiting = reports.waiting(mine_id, session_id=None, agent_id=None, parked=False, limit=9)
-    assert [each.payload.text for each in waiting] == ["mine"]
+    assert [each.payload.text for each in reports.newest(mine_id, limit=9)] == ["mine"]
+    assert reports.states(mine_id, [theirs.job_id], parked=False) == {}
 
 
 def test_one_job_is_found_by_its_id(desk: Desk) -> None:
@@ -78,23 +78,42 @@ def test_one_job_is_found_by_its_id(desk: Desk) -> None:
         assert desk.reports.find(first.space_id, job_id, parked=False, now=START) is None
 
 
-def test_pending_writes_are_those_of_the_scope_newest_first(desk: Desk) -> None:
-    """By session where one is given, by agent where one is given, at most as many as asked for."""
-    (first, *_) = desk.append(
-        job("old"), job("new"), job("other session", session="conv-2"), pinned("pinned")
+def test_the_newest_undelivered_jobs_are_opened_newest_first(desk: Desk) -> None:
+    """Waiting, frozen and pinned ones of every lane, at most as many as asked for."""
+    (first, *_, dead) = desk.append(
+        job("old"),
+        job("new"),
+        job("other session", session="conv-2"),
+        pinned("pinned"),
+        job("dead", session="conv-3"),
     )
     desk.frozen(first.lane_id, max_jobs=1)
+    desk.journal.bury(desk.frozen(dead.lane_id).row, REFUSED, now=START)
 
-    def waiting(session_id: str | None, agent_id: str | None, limit: int = 10) -> list[str]:
-        found = desk.reports.waiting(
-            first.space_id, session_id=session_id, agent_id=agent_id, parked=False, limit=limit
-        )
-        return [each.payload.text for each in found]
+    def newest(limit: int) -> list[str]:
+        return [each.payload.text for each in desk.reports.newest(first.space_id, limit=limit)]
 
-    assert waiting(None, None) == ["pinned", "other session", "new", "old"]
-    assert waiting("conv-1", None) == ["pinned", "new", "old"]
-    assert waiting("conv-1", "dify", limit=1) == ["pinned"]
-    assert waiting(None, "another agent") == []
+    assert newest(10) == ["pinned", "other session", "new", "old"]
+    assert newest(2) == ["pinned", "other session"]
+
+
+def test_states_are_told_of_what_is_still_on_its_way(desk: Desk) -> None:
+    """Dead, delivered and unknown jobs have none."""
+    names = ("gone", "flying", "retry", "dead", "waiting")
+    accepted = desk.append(*(job(name, session=name) for name in names))
+    gone, _, retry, dead = (desk.frozen(each.lane_id) for each in accepted[:4])
+    desk.journal.delivered(gone.row, jobs=1, redelivered=False)
+    desk.journal.retry(retry.row, UNAVAILABLE, due_at=START + 5, costs_attempt=True)
+    desk.journal.bury(dead.row, REFUSED, now=START)
+    ids = {each.job_id: name for each, name in zip(accepted, names, strict=True)}
+
+    states = desk.reports.states(accepted[0].space_id, [*ids, "00" * 16], parked=False)
+
+    assert {ids[job_id]: state for job_id, state in states.items()} == {
+        "flying": JobState.IN_FLIGHT,
+        "retry": JobState.RETRYABLE,
+        "waiting": JobState.AVAILABLE,
+    }
 
 
 def test_dead_letters_go_again_one_or_all(desk: Desk) -> None:

@@ -1,0 +1,192 @@
+"""What is on its way is found by a search of its scope, until recall shows it."""
+
+import pytest
+
+from mem9_async.models.memory import SearchQuery
+from mem9_async.runtime import underway
+from mem9_async.runtime.matching import Matcher
+from mem9_async.runtime.underway import Underway
+from tests.queue.builders import KEY, START, lane, space, turn
+from tests.queue.clock import FakeClock
+
+WINDOW_S = 120.0
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """A clock that only a test moves."""
+    return FakeClock(START)
+
+
+@pytest.fixture
+def jobs(clock: FakeClock) -> Underway:
+    """What is on its way: nothing yet."""
+    return Underway(window_s=WINDOW_S, now=clock.now)
+
+
+def store(
+    jobs: Underway,
+    clock: FakeClock,
+    job_id: str,
+    content: str,
+    *,
+    session: str | None = "conv-1",
+    key: str = KEY,
+) -> None:
+    """Accept one job now."""
+    jobs.accepted(job_id, lane(session, key), turn(content), clock.now())
+
+
+def deliver(jobs: Underway, clock: FakeClock, job_id: str, content: str) -> None:
+    """mem9 has taken the job of conv-1."""
+    jobs.delivered(job_id, lane(), turn(content), clock.now())
+
+
+def found(
+    jobs: Underway,
+    query: str,
+    *,
+    recalled: tuple[str, ...] = (),
+    session: str | None = None,
+    agent: str | None = None,
+    key: str = KEY,
+    limit: int = 10,
+) -> list[str]:
+    """The ids of the matching jobs."""
+    asked = SearchQuery(
+        space=space(key),
+        caller_agent_id="dify",
+        query=query,
+        limit=10,
+        session_id=session,
+        agent_id=agent,
+    )
+    return [each.job_id for each in jobs.find(asked, Matcher(query), recalled, limit=limit)]
+
+
+def test_an_accepted_job_is_found_by_its_words_in_its_scope(
+    jobs: Underway, clock: FakeClock
+) -> None:
+    """By space always, by session and agent where they are given."""
+    store(jobs, clock, "j1", "The user likes green tea")
+    store(jobs, clock, "j2", "The user likes black coffee", session="conv-2")
+    store(jobs, clock, "j3", "Somebody else likes tea", key="another-key")
+
+    assert found(jobs, "green tea") == ["j1"]
+    assert found(jobs, "tea", key="another-key") == ["j3"]
+    assert found(jobs, "likes") == ["j2", "j1"]
+    assert found(jobs, "likes", session="conv-2") == ["j2"]
+    assert found(jobs, "likes", agent="dify", limit=1) == ["j2"]
+    assert found(jobs, "likes", agent="other") == []
+    assert found(jobs, "mountain bikes") == []
+
+
+def test_a_delivered_job_stays_until_recall_tells_it_or_its_time_is_up(
+    jobs: Underway, clock: FakeClock
+) -> None:
+    """In mem9's words as well as in its own; an undelivered one stays whatever recall says."""
+    for job_id, content in (("j1", "I prefer the Helix editor"), ("j2", "My cat is called Mia")):
+        store(jobs, clock, job_id, content)
+    assert found(jobs, "Helix editor", recalled=("User prefers the Helix editor",)) == ["j1"]
+
+    deliver(jobs, clock, "j1", "I prefer the Helix editor")
+    deliver(jobs, clock, "j2", "My cat is called Mia")
+    assert found(jobs, "editor", recalled=("User owns a cat",)) == ["j1"]
+    assert found(jobs, "editor", recalled=("User prefers the Helix editor",)) == []
+    assert found(jobs, "editor") == [], "it has arrived: it does not come back"
+
+    clock.advance(WINDOW_S)
+    assert found(jobs, "cat") == ["j2"]
+    clock.advance(1)
+    assert found(jobs, "cat") == []
+    assert len(jobs) == 0
+
+
+def test_a_delivered_job_is_told_by_its_id_within_its_space(
+    jobs: Underway, clock: FakeClock
+) -> None:
+    """memory_queue says so; another space's key learns nothing."""
+    store(jobs, clock, "j1", "a")
+    assert not jobs.was_delivered("j1", space())
+    deliver(jobs, clock, "j1", "a")
+
+    assert jobs.was_delivered("j1", space())
+    assert not jobs.was_delivered("j1", space("another-key"))
+    assert not jobs.was_delivered("j1", None)
+    clock.advance(WINDOW_S + 1)
+    assert not jobs.was_delivered("j1", space())
+
+
+def test_a_refused_job_is_not_on_its_way(jobs: Underway, clock: FakeClock) -> None:
+    """It is a dead letter, which memory_queue shows; ids that are not known are passed over."""
+    store(jobs, clock, "j1", "green tea")
+
+    jobs.gone(["j1", "unknown"])
+
+    assert found(jobs, "tea") == []
+
+
+def test_without_a_window_nothing_delivered_is_kept(clock: FakeClock) -> None:
+    """recent_window_ms=0: only what is still in the queue is shown."""
+    jobs = Underway(window_s=0.0, now=clock.now)
+    store(jobs, clock, "j1", "green tea")
+    assert found(jobs, "tea") == ["j1"]
+
+    deliver(jobs, clock, "j1", "green tea")
+
+    assert found(jobs, "tea") == []
+
+
+def test_what_an_earlier_process_accepted_is_loaded_once_and_is_older(
+    jobs: Underway, clock: FakeClock
+) -> None:
+    """Newest first in, and behind what this process has accepted; known jobs stay as they are."""
+    assert jobs.must_load(space())
+    store(jobs, clock, "new", "tea today")
+    loaded = [
+        (job_id, lane(), turn(f"tea {job_id}"), clock.now() - 10)
+        for job_id in ("new", "older", "oldest")
+    ]
+
+    jobs.load(space(), loaded)
+
+    assert found(jobs, "tea") == ["new", "older", "oldest"]
+    assert not jobs.must_load(space())
+    assert jobs.must_load(space("another-key"))
+    jobs.reload()
+    assert jobs.must_load(space())
+    jobs.load(space("nothing-there"), [])
+    assert found(jobs, "tea", key="nothing-there") == []
+
+
+def test_a_busy_space_pushes_out_its_own_jobs_first(
+    jobs: Underway, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bounded per space, in jobs and in characters; the oldest go."""
+    monkeypatch.setattr(underway, "_MAX_JOBS_OF_A_SPACE", 3)
+    monkeypatch.setattr(underway, "_MAX_JOBS", 5)
+    store(jobs, clock, "quiet", "tea of the quiet", key="quiet-key")
+    for number in range(10):
+        store(jobs, clock, f"busy-{number}", f"tea number {number}")
+
+    assert found(jobs, "tea", key="quiet-key") == ["quiet"]
+    assert found(jobs, "tea") == ["busy-9", "busy-8", "busy-7"]
+
+    for number in range(3):
+        store(jobs, clock, f"third-{number}", "tea", key="third-key")
+    assert len(jobs) == 5
+    assert found(jobs, "tea", key="quiet-key") == []
+
+    monkeypatch.setattr(underway, "_MAX_CHARS", 10)
+    store(jobs, clock, "long", "tea " * 10, key="third-key")
+    assert len(jobs) == 0
+
+
+def test_a_search_compares_a_bounded_number_of_jobs(jobs: Underway, clock: FakeClock) -> None:
+    """The newest of its scope: a long queue does not slow it down."""
+    store(jobs, clock, "first", "green tea")
+    for number in range(underway.LOOKED_AT):
+        store(jobs, clock, f"j{number}", f"fact {number}", session="conv-2")
+
+    assert found(jobs, "tea") == []
+    assert found(jobs, "tea", session="conv-1") == ["first"]
