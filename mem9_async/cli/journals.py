@@ -60,9 +60,7 @@ def opened(settings: Settings) -> Iterator[OpenJournal | Closed]:
             yield Closed(claim.path.stem, str(exc))
             continue
         try:
-            yield OpenJournal(
-                claim.path.stem, journal, Census(journal, sealer), Reports(journal, sealer)
-            )
+            yield OpenJournal(claim.path.stem, journal, Census(journal), Reports(journal))
         finally:
             journal.close()
             claim.release()

@@ -120,7 +120,7 @@ async def _flush(settings: Settings, storage: Storage, limit_s: float) -> int:
     own = storage.claim.path if storage.claim else None
     began = time.monotonic()
     try:
-        for space_id in Census(storage.journal, storage.sealer).spaces():
+        for space_id in Census(storage.journal).spaces():
             if (space := storage.journal.addresses.space(space_id)) is not None:
                 running.queue(QueueCommand(space=space, action="flush"))
         while (elapsed_s := time.monotonic() - began) < limit_s:

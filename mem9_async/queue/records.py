@@ -78,25 +78,6 @@ class Park:
 
 
 @dataclass(frozen=True, slots=True)
-class JobRow:
-    """A job as another journal may take it over; `sealed` opens only under its lane and id."""
-
-    seq: int
-    job_id: bytes
-    lane_digest: bytes
-    batch_id: bytes | None
-    state: int
-    pinned: int
-    size: int
-    deaths: int
-    accepted_at: float
-    finished_at: float | None
-    dedup: bytes
-    sealed: bytes
-    sealed_outcome: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
 class SpaceStats:
     """One space's jobs by state, and the newest failures among them."""
 

@@ -61,18 +61,18 @@ class App:
         self.health = Health()
         self._tasks: set[asyncio.Task[None]] = set()
         rng = random.Random()  # noqa: S311  jitter, not secrets
-        journal, sealer = storage.journal, storage.sealer
+        journal = storage.journal
         limits = _limits(settings)
         endpoints = self._endpoints = Endpoints(_endpoint_limits(settings), rng)
         self.client = _client(settings)
         self.lanes = Lanes(limits, endpoints)
         self.parking = Parking(journal, self.lanes)
-        self.recovery = Recovery(journal, sealer)
+        self.recovery = Recovery(journal)
         self._delivered = Delivered()
         self._waiting = Waiting()
         self._news = News(self.clock.now)
         self._underway = Underway(window_s=settings.recent_window_ms / 1000, now=self.clock.now)
-        reports = Reports(journal, sealer)
+        reports = Reports(journal)
         self.deliverer = Deliverer(
             journal=journal,
             lanes=self.lanes,
@@ -101,7 +101,6 @@ class App:
         self._rotation = Rotation(
             client=self.client,
             journal=journal,
-            sealer=sealer,
             lanes=self.lanes,
             parking=self.parking,
             recovery=self.recovery,

@@ -17,7 +17,6 @@ from mem9_async.queue.journal.readdress import Readdress
 from mem9_async.queue.journal.recovery import Recovery
 from mem9_async.queue.lanes import Lanes
 from mem9_async.queue.parking import Parking
-from mem9_async.queue.sealing import Sealer
 from mem9_async.runtime.news import News
 from mem9_async.runtime.underway import Underway
 
@@ -36,7 +35,6 @@ class Rotation:
         *,
         client: Mem9Client,
         journal: Journal,
-        sealer: Sealer,
         lanes: Lanes,
         parking: Parking,
         recovery: Recovery,
@@ -48,7 +46,7 @@ class Rotation:
     ) -> None:
         self._client = client
         self._addresses = journal.addresses
-        self._readdress = Readdress(journal, sealer)
+        self._readdress = Readdress(journal)
         self._lanes = lanes
         self._parking = parking
         self._recovery = recovery

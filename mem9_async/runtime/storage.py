@@ -153,7 +153,7 @@ def _rescue(aside: Path, directory: Path, sealer: Sealer) -> None:
     """Put what can be read of a damaged journal into a new one, which is adopted like any other."""
     try:
         claim = claim_new(directory)
-        saved, lost = salvage(aside, claim.path, key_check=sealer.check)
+        saved, lost = salvage(aside, claim.path, sealer=sealer)
     except (OSError, JournalError) as exc:
         log.error("journal.corrupted", file=aside.name, reason=f"nothing was saved: {exc}")
         return

@@ -26,7 +26,7 @@ class Upkeep:
 
     def __init__(self, app: "App") -> None:
         self._app = app
-        self._retention = Retention(app.storage.journal, app.storage.sealer)
+        self._retention = Retention(app.storage.journal)
         self._drift_s = 0.0
 
     async def run(self) -> None:
@@ -124,7 +124,7 @@ class Upkeep:
         try:
             now = app.clock.now()
             longest_s = app.settings.retry_after_max
-            Recovery(orphan, app.storage.sealer).recover(now, max_due_in_s=longest_s)
+            Recovery(orphan).recover(now, max_due_in_s=longest_s)
             for jobs, lane_ids in Takeover(app.storage.journal, orphan).chunks():
                 adopted += jobs
                 now = app.clock.now()

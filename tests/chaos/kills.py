@@ -4,7 +4,6 @@ import random
 from pathlib import Path
 
 from mem9_async.queue import failpoints
-from mem9_async.queue.journal import schema
 from tests.chaos.row import Row, row
 from tests.faults.kill_harness import Kills, Plan, run_kills
 from tests.faults.oracle import quantile
@@ -41,9 +40,8 @@ async def recovery_kills(directory: Path, seed: int, *, full: bool) -> list[Row]
 
 async def failpoint_kills(directory: Path, seed: int, *, full: bool) -> list[Row]:
     """Kill at every named point, at a random one of its first passages."""
-    names = [name for name in failpoints.NAMES if schema.MIGRATIONS or "migrate" not in name]
-    names = names if full else [name for name in names if name in _QUICK_POINTS]
-    rounds = 4 if full else 1
+    names = failpoints.NAMES if full else _QUICK_POINTS
+    rounds = 20 if full else 1
     return [await failpoint(directory / name, seed, name, rounds=rounds) for name in names]
 
 
@@ -53,7 +51,7 @@ async def failpoint(directory: Path, seed: int, name: str, *, rounds: int) -> Ro
     count = 1 if rare else random.Random(f"{seed} {name}").randint(1, 8)
     adopts = name.startswith("adopt")
     # The first start finds nothing to recover, to adopt or to set aside.
-    leaves = int(name.startswith(("recover", "adopt", "quarantine")))
+    leaves = int(name.startswith(("recover", "adopt", "quarantine", "migrate")))
     plan = Plan(
         rounds=rounds + leaves,
         plain_rounds=leaves,
@@ -62,6 +60,7 @@ async def failpoint(directory: Path, seed: int, name: str, *, rounds: int) -> Ro
         failpoint=f"{name}:{count}",
         companion=adopts,
         spoil=name.startswith("quarantine"),
+        outdated=name.startswith("migrate"),
     )
     kills = await run_kills(plan, directory)
     problems = kills.faults()

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mem9_async.cli.answers import HostError, PluginDied
-from tests.faults import canary, plugin, weather
+from tests.faults import canary, downgrade, plugin, weather
 from tests.faults.drain import drained, imbalance
 from tests.faults.load import Load, under_load
 from tests.faults.oracle import LaneName, Oracle
@@ -39,7 +39,8 @@ class Plan:
     *longest_s*; without it, or when it does not, SIGKILL comes at a random moment of up to
     *longest_s* seconds of load. A share of *early* kills comes while the plugin is starting.
     With *companion* a second process works on the same directory and dies with the first, so
-    that there is always a journal to adopt. *spoil* puts a damaged journal into the directory.
+    that there is always a journal to adopt. *spoil* puts a damaged journal into the directory,
+    *outdated* turns what the last process left into the journal of an older version.
     *plain_rounds* come first and know no failpoint: they leave something behind.
     """
 
@@ -53,6 +54,7 @@ class Plan:
     plain_rounds: int = 0
     companion: bool = False
     spoil: bool = False
+    outdated: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
     drain_s: float = 60.0
 
@@ -132,6 +134,8 @@ class Harness:
         failpoint = self.plan.failpoint if result.rounds > self.plan.plain_rounds else None
         if self.plan.spoil:
             self._spoil()
+        if self.plan.outdated and self._directory.exists():
+            downgrade.to_version_1(self._directory)
         async with AsyncExitStack() as stack:
             process = await stack.enter_async_context(self._plugin(failpoint))
             lanes = self._lanes

@@ -31,6 +31,7 @@ async def test_nothing_is_lost_by_two_kills_in_a_row_during_recovery(tmp_path: P
         "settle.written",
         "park.committed",
         "split.written",
+        "migrate.written",
     ],
 )
 async def test_nothing_is_lost_by_a_kill_at_a_named_point(tmp_path: Path, point: str) -> None:

@@ -27,9 +27,9 @@ class Desk:
 
     def _open(self) -> None:
         self.journal = Journal(self.path, self.sealer, persist_keys=self.persist_keys)
-        self.recovery = Recovery(self.journal, self.sealer)
-        self.reports = Reports(self.journal, self.sealer)
-        self.retention = Retention(self.journal, self.sealer)
+        self.recovery = Recovery(self.journal)
+        self.reports = Reports(self.journal)
+        self.retention = Retention(self.journal)
 
     def reopen(self) -> None:
         """Close the file and open it again, as the next process does."""

@@ -127,6 +127,13 @@ class Addresses:
             raise SealBroken("the lane's row names another space than it was made for")
         return self.know(Lane(space=space, **address))
 
+    def readable(self, lane_id: int) -> KnownLane | None:
+        """The lane behind the number; None when its row was changed."""
+        try:
+            return self.lane(lane_id)
+        except SealBroken:
+            return None
+
     def space_name(self, space_id: int) -> str:
         """The keyed hash (8 hex) that stands for the space in logs and answers."""
         name = self._names.get(space_id)

@@ -4,9 +4,7 @@ from dataclasses import dataclass
 
 from mem9_async.queue.journal.journal import Journal
 from mem9_async.queue.journal.outcomes import open_outcome
-from mem9_async.queue.journal.payloads import payloads
-from mem9_async.queue.records import KnownLane
-from mem9_async.queue.sealing import SealBroken, Sealer
+from mem9_async.queue.journal.payloads import SEALED_COLUMNS, SealedJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +24,10 @@ class DeadLetter:
 class Census:
     """What a journal holds, whoever it belongs to."""
 
-    def __init__(self, journal: Journal, sealer: Sealer) -> None:
+    def __init__(self, journal: Journal) -> None:
         self._db = journal.file.db
         self._addresses = journal.addresses
-        self._sealer = sealer
+        self._sealer = journal.sealer
 
     def spaces(self) -> list[int]:
         """The number of every space that has jobs here."""
@@ -44,44 +42,25 @@ class Census:
     def dead_letters(self) -> list[DeadLetter]:
         """Every dead letter, the newest first."""
         letters = []
-        for (
-            job_id,
-            lane_id,
-            space_id,
-            accepted_at,
-            finished_at,
-            sealed,
-            outcome,
-        ) in self._db.execute(
-            "SELECT job_id, lane_id, space_id, accepted_at,"
-            " coalesce(finished_at, accepted_at), jobs.sealed, sealed_outcome"
-            " FROM jobs JOIN lanes USING (lane_id) WHERE jobs.state = 4"
+        for space_id, finished_at, outcome, *columns in self._db.execute(
+            "SELECT space_id, coalesce(finished_at, accepted_at), sealed_outcome,"
+            f" {SEALED_COLUMNS} FROM jobs JOIN lanes USING (lane_id) WHERE jobs.state = 4"
             " ORDER BY finished_at DESC"
         ):
-            known = self._lane(lane_id)
+            job = SealedJob(*columns)
+            known = self._addresses.readable(job.lane_id)
+            payload = job.open(self._sealer, known.digest) if known else None
             why = open_outcome(self._sealer, outcome) if outcome is not None else None
             letters.append(
                 DeadLetter(
-                    job_id=job_id.hex(),
+                    job_id=job.job_id.hex(),
                     space_id=space_id,
                     session_id=known.lane.session_id if known and known.lane else None,
-                    accepted_at=accepted_at,
+                    accepted_at=job.accepted_at,
                     finished_at=finished_at,
                     error_type=str(why.error_type) if why and why.error_type else None,
                     error=(why.detail or why.error) if why else None,
-                    content=self._content(sealed, known.digest + job_id) if known else None,
+                    content=payload.text if payload else None,
                 )
             )
         return letters
-
-    def _lane(self, lane_id: int) -> KnownLane | None:
-        try:
-            return self._addresses.lane(lane_id)
-        except SealBroken:
-            return None
-
-    def _content(self, sealed: bytes, place: bytes) -> str | None:
-        try:
-            return payloads.validate_json(self._sealer.unseal(sealed, place)).text
-        except SealBroken:
-            return None

@@ -12,6 +12,8 @@ from pathlib import Path
 from mem9_async.queue import failpoints
 from mem9_async.queue.ids import uuid7
 from mem9_async.queue.journal import schema
+from mem9_async.queue.journal.migrations import MIGRATIONS
+from mem9_async.queue.sealing import Sealer
 
 # A larger file is not read through at the start: its damage, if any, is met in use.
 _CHECKED_UP_TO_BYTES = 64 * 1024 * 1024
@@ -40,7 +42,7 @@ class JournalNewer(JournalError):
 class JournalFile:
     """An open journal file. Every method belongs to the thread that opened it."""
 
-    def __init__(self, path: Path | None, *, durability: str, key_check: bytes) -> None:
+    def __init__(self, path: Path | None, *, durability: str, sealer: Sealer) -> None:
         """Open or create the file at *path*, in memory only when None.
 
         Raises JournalCorrupt, JournalForeignKey, JournalNewer or JournalError.
@@ -51,12 +53,12 @@ class JournalFile:
             self.db = sqlite3.connect(path or ":memory:", isolation_level=None)
         try:
             with translated():
-                self._prepare("FULL" if durability == "power" else "NORMAL", key_check)
+                self._prepare("FULL" if durability == "power" else "NORMAL", sealer)
         except BaseException:
             self.db.close()
             raise
 
-    def _prepare(self, synchronous: str, key_check: bytes) -> None:
+    def _prepare(self, synchronous: str, sealer: Sealer) -> None:
         application_id = self._pragma("application_id")
         version = self._pragma("user_version")
         empty = self.db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
@@ -71,13 +73,7 @@ class JournalFile:
                 self.db.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
                 self.db.execute(f"PRAGMA user_version = {schema.VERSION}")
                 self.db.execute("INSERT INTO meta VALUES ('journal_id', ?)", (uuid7().hex(),))
-                self.db.execute("INSERT INTO meta VALUES ('key_check', ?)", (key_check,))
-        for step in range(version if not empty else schema.VERSION, schema.VERSION):
-            with self.transaction():
-                self._run(schema.MIGRATIONS[step])
-                self.db.execute(f"PRAGMA user_version = {step + 1}")
-                failpoints.hit("migrate.written")
-            failpoints.hit("migrate.committed")
+                self.db.execute("INSERT INTO meta VALUES ('key_check', ?)", (sealer.check,))
         if not empty and self.live_bytes() <= _CHECKED_UP_TO_BYTES:
             found = self.db.execute("PRAGMA quick_check(1)").fetchone()[0]
             if found != "ok":
@@ -85,11 +81,21 @@ class JournalFile:
         meta = dict(self.db.execute("SELECT name, value FROM meta"))
         if "journal_id" not in meta or "key_check" not in meta:
             raise JournalCorrupt("the journal has lost its identity")
-        if meta["key_check"] != key_check:
+        if meta["key_check"] != sealer.check:
             raise JournalForeignKey(
                 "sealed with another key: set MEM9_ASYNC_JOURNAL_KEY back, or restore the key file"
             )
         self.journal_id: str = meta["journal_id"]
+        if not empty:
+            self._migrate(version, sealer)
+
+    def _migrate(self, version: int, sealer: Sealer) -> None:
+        for step in range(version, schema.VERSION):
+            with self.transaction():
+                MIGRATIONS[step](self.db, sealer)
+                self.db.execute(f"PRAGMA user_version = {step + 1}")
+                failpoints.hit("migrate.written")
+            failpoints.hit("migrate.committed")
 
     def _run(self, statements: str) -> None:
         for statement in statements.split(";"):

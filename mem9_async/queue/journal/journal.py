@@ -20,6 +20,7 @@ from mem9_async.queue.journal.addresses import Addresses
 from mem9_async.queue.journal.file import JournalFile, translated
 from mem9_async.queue.journal.opener import Opener
 from mem9_async.queue.journal.outcomes import open_outcome, seal_outcome
+from mem9_async.queue.journal.payloads import job_place
 from mem9_async.queue.records import Appended, Frozen, FrozenRef, Park
 from mem9_async.queue.sealing import Sealer
 
@@ -46,10 +47,10 @@ class Journal:
 
         Raises a JournalError that says why it cannot be used; the file is then untouched.
         """
-        self.file = JournalFile(path, durability=durability, key_check=sealer.check)
+        self.file = JournalFile(path, durability=durability, sealer=sealer)
         self.addresses = Addresses(self.file, sealer, persist_keys=persist_keys)
         self._db = self.file.db
-        self._sealer = sealer
+        self.sealer = sealer
         self._opener = Opener(
             self.file, self.addresses, sealer, confirmation=confirmation, leaving=self.counted
         )
@@ -105,8 +106,12 @@ class Journal:
         known = self.addresses.know(job.lane)
         data = to_json(job.payload)
         size = job.payload.size_bytes
-        dedup = self._sealer.digest(data, 16)
+        dedup = self.sealer.digest(data, 16)
         job_id = uuid7()
+        pinned = job.payload.kind == "pinned"
+        place = job_place(
+            known.digest, job_id, self._next_seq, pinned=pinned, size=size, accepted_at=now
+        )
         inserted = self._db.execute(
             "INSERT INTO jobs"
             " (seq, job_id, lane_id, state, pinned, size, accepted_at, dedup, sealed)"
@@ -115,11 +120,11 @@ class Journal:
                 self._next_seq,
                 job_id,
                 known.lane_id,
-                job.payload.kind == "pinned",
+                pinned,
                 size,
                 now,
                 dedup,
-                self._sealer.seal(data, known.digest + job_id),
+                self.sealer.seal(data, place),
             ),
         ).rowcount
         if inserted:
@@ -277,7 +282,7 @@ class Journal:
                     due_at,
                     not costs_attempt,
                     outcome.maybe_sent,
-                    seal_outcome(self._sealer, outcome),
+                    seal_outcome(self.sealer, outcome),
                     row,
                 ),
             )
@@ -340,7 +345,7 @@ class Journal:
             buried = self._db.execute(
                 "UPDATE jobs SET state = 4, batch_row = NULL, finished_at = ?, sealed_outcome = ?"
                 " WHERE batch_row = ?",
-                (now, seal_outcome(self._sealer, outcome), row),
+                (now, seal_outcome(self.sealer, outcome), row),
             ).rowcount
             self._db.execute("DELETE FROM batches WHERE batch_row = ?", (row,))
             self.file.count("dead", buried)
@@ -358,7 +363,7 @@ class Journal:
                     park.parked_at,
                     park.until,
                     park.step,
-                    seal_outcome(self._sealer, park.outcome),
+                    seal_outcome(self.sealer, park.outcome),
                 ),
             )
         failpoints.hit("park.committed")
@@ -381,7 +386,7 @@ class Journal:
         for space_id, reason, parked_at, until, step, sealed in self._db.execute(
             "SELECT space_id, reason, parked_at, until, step, sealed FROM parks"
         ).fetchall():
-            outcome = open_outcome(self._sealer, sealed)
+            outcome = open_outcome(self.sealer, sealed)
             if outcome is None:
                 with self.file.transaction():
                     self._db.execute("DELETE FROM parks WHERE space_id = ?", (space_id,))

@@ -11,7 +11,7 @@ from mem9_async.models.outcome import Confirmation, ErrorType
 from mem9_async.queue.journal.addresses import Addresses
 from mem9_async.queue.journal.file import JournalError, JournalFile
 from mem9_async.queue.journal.outcomes import SPOILED, seal_outcome
-from mem9_async.queue.journal.payloads import open_payload
+from mem9_async.queue.journal.payloads import SEALED_COLUMNS, SealedJob
 from mem9_async.queue.records import Frozen
 from mem9_async.queue.sealing import SealBroken, Sealer
 
@@ -80,20 +80,19 @@ class Opener:
         known = self._addresses.lane(lane_id)
         if known.lane is None:
             raise JournalError("the key of this lane's space is not known")
-        jobs: list[tuple[bytes, Payload, int, float]] = []
-        lost: list[tuple[bytes, int]] = []
-        for job_id, sealed, size, accepted_at, pinned in self._db.execute(
-            "SELECT job_id, sealed, size, accepted_at, pinned FROM jobs"
-            " WHERE batch_row = ? ORDER BY seq",
-            (row,),
+        jobs: list[tuple[SealedJob, Payload]] = []
+        lost: list[SealedJob] = []
+        for columns in self._db.execute(
+            f"SELECT {SEALED_COLUMNS} FROM jobs WHERE batch_row = ? ORDER BY seq", (row,)
         ).fetchall():
-            payload = open_payload(self._sealer, sealed, known.digest + job_id, pinned=bool(pinned))
+            job = SealedJob(*columns)
+            payload = job.open(self._sealer, known.digest)
             if payload is None:
-                lost.append((job_id, size))
+                lost.append(job)
             else:
-                jobs.append((job_id, payload, size, accepted_at))
+                jobs.append((job, payload))
         if lost:
-            self._set_aside(row, [job_id for job_id, _ in lost], now, empty=not jobs)
+            self._set_aside(row, [job.job_id for job in lost], now, empty=not jobs)
         return Frozen(
             row=row,
             lane_id=lane_id,
@@ -101,13 +100,13 @@ class Opener:
             batch=Batch(
                 batch_id=batch_id.hex(),
                 lane=known.lane,
-                job_ids=tuple(job[0].hex() for job in jobs),
-                payloads=tuple(job[1] for job in jobs),
+                job_ids=tuple(job.job_id.hex() for job, _ in jobs),
+                payloads=tuple(payload for _, payload in jobs),
                 attempt=attempts,
                 confirmation=self._confirmation,
             ),
-            size=sum(job[2] for job in jobs),
-            oldest_at=jobs[0][3] if jobs else now,
+            size=sum(job.size for job, _ in jobs),
+            oldest_at=jobs[0][0].accepted_at if jobs else now,
             first_attempt_at=first_at,
             maybe_sent=bool(maybe_sent),
             from_split=bool(from_split),
@@ -115,7 +114,7 @@ class Opener:
             space_name=self._addresses.space_name(known.space_id),
             next_at=next_at,
             lost=len(lost),
-            lost_size=sum(size for _, size in lost),
+            lost_size=sum(job.size for job in lost),
         )
 
     def _set_aside(self, row: int, job_ids: list[bytes], now: float, *, empty: bool) -> None:

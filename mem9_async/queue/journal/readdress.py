@@ -8,18 +8,18 @@ time after the last job that the old one holds: two keys in use side by side are
 from mem9_async.models.space import Space
 from mem9_async.queue.journal.addresses import Addresses
 from mem9_async.queue.journal.journal import Journal
-from mem9_async.queue.sealing import SealBroken, Sealer
+from mem9_async.queue.journal.payloads import SEALED_COLUMNS, SealedJob
 
 
 class Readdress:
     """Who owns which space, and the move from one to another."""
 
-    def __init__(self, journal: Journal, sealer: Sealer) -> None:
+    def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._file = journal.file
         self._db = journal.file.db
         self._addresses: Addresses = journal.addresses
-        self._sealer = sealer
+        self._sealer = journal.sealer
         self._noted: set[tuple[str, str, int]] = set()
 
     def note_owner(self, space: Space, space_id: int, owner: str) -> None:
@@ -75,22 +75,16 @@ class Readdress:
 
     def _reseal(self, old_lane: int, old_digest: bytes, new_lane: int, new_digest: bytes) -> None:
         # The seal covers the address: content moved without being sealed anew would not open.
-        jobs = self._db.execute(
-            "SELECT seq, job_id, sealed FROM jobs WHERE lane_id = ? AND state IN (0, 1)",
+        rows = self._db.execute(
+            f"SELECT {SEALED_COLUMNS} FROM jobs WHERE lane_id = ? AND state IN (0, 1)",
             (old_lane,),
         ).fetchall()
-        for seq, job_id, sealed in jobs:
-            try:
-                data = self._sealer.unseal(sealed, old_digest + job_id)
-            except SealBroken:  # stays as it is; found and set aside when its turn comes
-                pass
-            else:
-                sealed = self._sealer.seal(data, new_digest + job_id)
+        for job in (SealedJob(*columns) for columns in rows):
             changed = self._db.execute(
                 "UPDATE OR IGNORE jobs SET lane_id = ?, sealed = ? WHERE seq = ?",
-                (new_lane, sealed, seq),
+                (new_lane, job.moved(self._sealer, old_digest, new_digest, job.seq), job.seq),
             ).rowcount
             if not changed:  # an equal job waits there already: it is taken once
-                self._db.execute("DELETE FROM jobs WHERE seq = ?", (seq,))
+                self._db.execute("DELETE FROM jobs WHERE seq = ?", (job.seq,))
                 self._file.count("discarded", 1)
         self._db.execute("UPDATE batches SET lane_id = ? WHERE lane_id = ?", (new_lane, old_lane))

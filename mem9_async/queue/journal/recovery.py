@@ -9,7 +9,7 @@ from mem9_async.queue import failpoints
 from mem9_async.queue.journal.journal import DEATHS_ALONE, Journal
 from mem9_async.queue.journal.outcomes import seal_outcome
 from mem9_async.queue.records import Backlog, FrozenRef
-from mem9_async.queue.sealing import SealBroken, Sealer
+from mem9_async.queue.sealing import SealBroken
 
 _DEATHS_BURIED = 3
 _CHOSEN = "(:lanes IS NULL OR {} IN (SELECT value FROM json_each(:lanes)))"
@@ -18,10 +18,10 @@ _CHOSEN = "(:lanes IS NULL OR {} IN (SELECT value FROM json_each(:lanes)))"
 class Recovery:
     """The journal as it is found: what was in flight, and what each lane holds."""
 
-    def __init__(self, journal: Journal, sealer: Sealer) -> None:
+    def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._file = journal.file
-        self._sealer = sealer
+        self._sealer = journal.sealer
 
     def recover(self, now: float, *, max_due_in_s: float) -> int:
         """Make ready what the last process left: return how many jobs it had in flight.

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable
 
-from mem9_async.models.job import JobReport, JobState, Payload
+from mem9_async.models.job import JobReport, JobState
 from mem9_async.queue.journal.journal import Journal
 from mem9_async.queue.journal.outcomes import open_outcome
-from mem9_async.queue.journal.payloads import open_payload
-from mem9_async.queue.records import KnownLane, SpaceStats, Waiting
-from mem9_async.queue.sealing import SealBroken, Sealer
+from mem9_async.queue.journal.payloads import SEALED_COLUMNS, SealedJob
+from mem9_async.queue.records import SpaceStats, Waiting
 
 _STATES = {0: JobState.AVAILABLE, 4: JobState.DEAD, 5: JobState.CANCELLED}
 _BATCH_STATES = {1: JobState.IN_FLIGHT, 2: JobState.RETRYABLE}
@@ -26,12 +25,12 @@ _DEAD = (
 class Reports:
     """What one space may be shown of the journal: its own jobs only."""
 
-    def __init__(self, journal: Journal, sealer: Sealer) -> None:
+    def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._file = journal.file
         self._db = journal.file.db
         self._addresses = journal.addresses
-        self._sealer = sealer
+        self._sealer = journal.sealer
 
     def stats(self, space_id: int, *, parked: bool, now: float, errors: int) -> SpaceStats:
         """Count the space's jobs by state; its deepest lanes; its newest *errors* failures."""
@@ -80,29 +79,23 @@ class Reports:
 
         What cannot be read is passed over: it is set aside when its turn to be sent comes.
         """
-        return [
-            Waiting(job_id.hex(), known.lane, payload, accepted_at)
-            for lane_id, job_id, accepted_at, sealed, pinned in self._db.execute(
-                # The index alone finds which; only those rows are read.
-                "SELECT lane_id, job_id, accepted_at, sealed, pinned FROM jobs WHERE seq IN"
-                " (SELECT j.seq FROM lanes l JOIN jobs j ON j.lane_id = l.lane_id"
-                "  AND j.state IN (0, 1) WHERE l.space_id = ? ORDER BY j.seq DESC LIMIT ?)"
-                " ORDER BY seq DESC",
-                (space_id, limit),
-            ).fetchall()
-            if (known := self._lane(lane_id)) is not None
-            and known.lane is not None
-            and (payload := self._open(known, job_id, sealed, pinned)) is not None
-        ]
-
-    def _lane(self, lane_id: int) -> KnownLane | None:
-        try:
-            return self._addresses.lane(lane_id)
-        except SealBroken:
-            return None
-
-    def _open(self, known: KnownLane, job_id: bytes, sealed: bytes, pinned: int) -> Payload | None:
-        return open_payload(self._sealer, sealed, known.digest + job_id, pinned=bool(pinned))
+        # The index alone finds which; only those rows are read.
+        rows = self._db.execute(
+            f"SELECT {SEALED_COLUMNS} FROM jobs WHERE seq IN"
+            " (SELECT j.seq FROM lanes l JOIN jobs j ON j.lane_id = l.lane_id"
+            "  AND j.state IN (0, 1) WHERE l.space_id = ? ORDER BY j.seq DESC LIMIT ?)"
+            " ORDER BY seq DESC",
+            (space_id, limit),
+        ).fetchall()
+        opened = []
+        for job in (SealedJob(*columns) for columns in rows):
+            known = self._addresses.readable(job.lane_id)
+            if known is None or known.lane is None:
+                continue
+            payload = job.open(self._sealer, known.digest)
+            if payload is not None:
+                opened.append(Waiting(job.job_id.hex(), known.lane, payload, job.accepted_at))
+        return opened
 
     def states(self, space_id: int, job_ids: Iterable[str], *, parked: bool) -> dict[str, JobState]:
         """The state of those of *job_ids* that are here and still on their way."""

@@ -3,7 +3,6 @@
 from mem9_async.models.outcome import ErrorType, Outcome
 from mem9_async.queue.journal.journal import Journal
 from mem9_async.queue.journal.outcomes import seal_outcome
-from mem9_async.queue.sealing import Sealer
 
 # Time in which a space was parked does not count, and a parked space's jobs never expire.
 _OVERDUE = (
@@ -15,11 +14,11 @@ _OVERDUE = (
 class Retention:
     """Sets overdue jobs aside and forgets dead letters; counts both. Never touches what is sent."""
 
-    def __init__(self, journal: Journal, sealer: Sealer) -> None:
+    def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._file = journal.file
         self._db = journal.file.db
-        self._sealer = sealer
+        self._sealer = journal.sealer
 
     def expire(self, now: float, *, deadline_s: float) -> tuple[int, set[int]]:
         """Make dead letters of jobs accepted more than *deadline_s* ago (0: never).

@@ -7,19 +7,20 @@ from pathlib import Path
 
 from mem9_async.queue.journal.file import JournalFile
 from mem9_async.queue.journal.schema import APPLICATION_ID
+from mem9_async.queue.sealing import Sealer
 
 _TABLES = ("counters", "spaces", "owners", "parks", "lanes", "batches", "jobs")
 _PAGE_BYTES = 4096
 _NUMBERED = {"spaces": "space_id", "parks": "space_id", "lanes": "lane_id", "batches": "batch_row"}
 
 
-def salvage(damaged: Path, rescued: Path, *, key_check: bytes) -> tuple[int, int]:
+def salvage(damaged: Path, rescued: Path, *, sealer: Sealer) -> tuple[int, int]:
     """Copy every readable row of *damaged* into the new journal *rescued*.
 
     Returns the jobs saved and the jobs known to be lost (0 where nobody can tell). Only a copy
     of the damaged file is opened. A file that is no SQLite database at all saves nothing.
     """
-    target = JournalFile(rescued, durability="process", key_check=key_check)
+    target = JournalFile(rescued, durability="process", sealer=sealer)
     # A row may be readable while the one that it refers to is not.
     target.db.execute("PRAGMA foreign_keys = OFF")
     scratch = rescued.with_suffix(".scratch")
@@ -29,7 +30,7 @@ def salvage(damaged: Path, rescued: Path, *, key_check: bytes) -> tuple[int, int
         if not saved:
             # The first page holds the header and the list of tables; ours are always the same.
             _copy_files(damaged, scratch)
-            if _with_fresh_first_page(scratch, rescued):
+            if _with_fresh_first_page(scratch, rescued, sealer):
                 saved, lost = _read(scratch, target)
         _drop_dangling(target)
     finally:
@@ -46,13 +47,13 @@ def _copy_files(damaged: Path, scratch: Path) -> None:
             shutil.copyfile(source, f"{scratch}{suffix}")
 
 
-def _with_fresh_first_page(scratch: Path, fresh: Path) -> bool:
+def _with_fresh_first_page(scratch: Path, fresh: Path, sealer: Sealer) -> bool:
     raw = bytearray(scratch.read_bytes())
     pages = len(raw) // _PAGE_BYTES
     if pages < 2:
         return False
     empty = fresh.with_suffix(".fresh")
-    JournalFile(empty, durability="process", key_check=b"").close()
+    JournalFile(empty, durability="process", sealer=sealer).close()
     first = bytearray(empty.read_bytes()[:_PAGE_BYTES])
     empty.unlink()
     # Of the header, only the size is the file's own; the free list is given up.

@@ -1,7 +1,7 @@
-"""The journal's tables. Text only: journal.py is the one that runs it."""
+"""The journal's tables. Text only: file.py is the one that runs it."""
 
 APPLICATION_ID = 0x6D656D39  # "mem9"
-VERSION = 1
+VERSION = 2
 
 # auto_vacuum takes effect only before the first table exists. The file is ours alone (ownership):
 # EXCLUSIVE spares the locks of every commit and the shared-memory file.
@@ -83,6 +83,3 @@ CREATE UNIQUE INDEX jobs_waiting_once ON jobs (lane_id, dedup) WHERE state = 0;
 CREATE INDEX jobs_by_batch ON jobs (batch_row) WHERE batch_row IS NOT NULL;
 CREATE INDEX jobs_finished ON jobs (finished_at) WHERE finished_at IS NOT NULL;
 """
-
-# From version n to n + 1; each runs in one transaction.
-MIGRATIONS: dict[int, str] = {}

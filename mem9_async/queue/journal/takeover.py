@@ -6,18 +6,31 @@ Adopted jobs are numbered below our own, so that a lane's older jobs go first.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
 
 from mem9_async.queue import failpoints
 from mem9_async.queue.journal.file import translated
 from mem9_async.queue.journal.journal import Journal
+from mem9_async.queue.journal.payloads import SEALED_COLUMNS, SealedJob
+
+log = structlog.get_logger()
 
 _CHUNK_JOBS = 500
 _DEAD = 4
 _BEGUN = "(SELECT batch_row FROM jobs WHERE seq <= :last AND batch_row IS NOT NULL)"
-_COLUMNS = (
-    "job_id, state, batch_row, pinned, size, deaths, accepted_at, parked_s, finished_at, dedup,"
-    " sealed, sealed_outcome"
-)
+_REST = "state, batch_row, deaths, parked_s, finished_at, dedup, sealed_outcome"
+_SEQ = 2  # where the number stands among the columns
+
+_Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _NewLane:
+    lane_id: int
+    digest: bytes
 
 
 class Takeover:
@@ -28,6 +41,7 @@ class Takeover:
         self._orphan = orphan
         self._from = orphan.file.db
         self._to = own.file.db
+        self._sealer = own.sealer
         self._mark = f"copied {orphan.file.journal_id}"
 
     def chunks(self) -> Iterator[tuple[int, set[int]]]:
@@ -38,7 +52,7 @@ class Takeover:
         with translated():
             self._copy_spaces()
             low = self._resumed() or self._reserved()
-            lanes: dict[int, int] = {}
+            lanes: dict[int, _NewLane | None] = {}
             while True:
                 rows = self._next_rows()
                 if not rows:
@@ -48,9 +62,9 @@ class Takeover:
                 low += len(rows)
                 yield len(rows), touched
 
-    def _next_rows(self) -> list[tuple[int, ...]]:
+    def _next_rows(self) -> list[_Row]:
         rows = self._from.execute(
-            f"SELECT seq, lane_id, {_COLUMNS} FROM jobs ORDER BY seq LIMIT ?", (_CHUNK_JOBS,)
+            f"SELECT {SEALED_COLUMNS}, {_REST} FROM jobs ORDER BY seq LIMIT ?", (_CHUNK_JOBS,)
         ).fetchall()
         if not rows:
             return rows
@@ -58,9 +72,9 @@ class Takeover:
         return (
             rows
             + self._from.execute(
-                f"SELECT seq, lane_id, {_COLUMNS} FROM jobs WHERE seq > :last AND batch_row IN"
+                f"SELECT {SEALED_COLUMNS}, {_REST} FROM jobs WHERE seq > :last AND batch_row IN"
                 f" {_BEGUN} ORDER BY seq",
-                {"last": rows[-1][0]},
+                {"last": rows[-1][_SEQ]},
             ).fetchall()
         )
 
@@ -122,39 +136,56 @@ class Takeover:
                     ],
                 )
 
-    def _move(self, rows: list[tuple[int, ...]], low: int, lanes: dict[int, int]) -> set[int]:
-        copied_to = rows[:_CHUNK_JOBS][-1][0]
+    def _move(self, rows: list[_Row], low: int, lanes: dict[int, _NewLane | None]) -> set[int]:
+        copied_to = rows[:_CHUNK_JOBS][-1][_SEQ]
+        lost = 0
         with self._own.file.transaction():
-            batches: dict[object, int] = {}
+            batches: dict[int, int] = {}
             touched: set[int] = set()
             added = dead = 0
-            for offset, (_, lane_id, job_id, state, batch_row, *rest) in enumerate(rows):
-                lane = self._lane(lane_id, lanes)
-                touched.add(lane)
-                new_batch = None
-                if batch_row is not None:
-                    if batch_row not in batches:
-                        batches[batch_row] = self._batch(batch_row, lane, low + offset)
-                    new_batch = batches[batch_row]
+            for seq, (
+                *columns,
+                state,
+                batch_row,
+                deaths,
+                parked_s,
+                finished,
+                dedup,
+                outcome,
+            ) in enumerate(rows, low):
+                job = SealedJob(*columns)
+                lane = self._lane(job.lane_id, lanes)
+                if lane is None:
+                    lost += 1
+                    continue
+                touched.add(lane.lane_id)
+                if batch_row is not None and batch_row not in batches:
+                    batches[batch_row] = self._batch(batch_row, lane.lane_id, seq)
                 inserted = self._to.execute(
                     # Nothing else may make room: a number used twice is an error, not a duplicate.
-                    f"INSERT INTO jobs (seq, lane_id, {_COLUMNS})"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                    f"INSERT INTO jobs (seq, lane_id, job_id, pinned, size, accepted_at, {_REST},"
+                    " sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                     " ON CONFLICT (job_id) DO NOTHING"
                     " ON CONFLICT (lane_id, dedup) WHERE state = 0 DO NOTHING",
-                    (low + offset, lane, job_id, state, new_batch, *rest),
+                    (
+                        *(seq, lane.lane_id, job.job_id, job.pinned, job.size, job.accepted_at),
+                        *(state, batches.get(batch_row), deaths, parked_s, finished, dedup),
+                        *(outcome, job.moved(self._sealer, lane.digest, lane.digest, seq)),
+                    ),
                 ).rowcount
                 added += inserted
                 dead += inserted and state == _DEAD
             self._own.file.count("adopted", added)
             self._own.file.count("dead", dead)
-            self._own.file.count("deduplicated", len(rows) - added)
+            self._own.file.count("deduplicated", len(rows) - lost - added)
             self._to.execute(
                 "INSERT OR REPLACE INTO meta VALUES (?, ?)",
                 (self._mark, f"{copied_to} {low + len(rows)}"),
             )
             failpoints.hit("adopt.copied")
         failpoints.hit("adopt.committed")
+        if lost:
+            log.error("journal.corrupted", lost=lost, reason="their lane's row is gone")
         self._remove(copied_to)
         failpoints.hit("adopt.removed")
         return touched
@@ -168,25 +199,29 @@ class Takeover:
         ).fetchone()[0]
         return space_id
 
-    def _lane(self, old_id: object, lanes: dict[int, int]) -> int:
-        key = int(str(old_id))
-        if key not in lanes:
-            digest, sealed, space_digest = self._from.execute(
+    def _lane(self, old_id: int, lanes: dict[int, _NewLane | None]) -> _NewLane | None:
+        """The lane's number and digest here; None when its row is gone from the orphan."""
+        if old_id not in lanes:
+            found = self._from.execute(
                 "SELECT l.digest, l.sealed, s.digest FROM lanes l JOIN spaces s USING (space_id)"
                 " WHERE lane_id = ?",
-                (key,),
+                (old_id,),
             ).fetchone()
-            self._to.execute(
-                "INSERT OR IGNORE INTO lanes (digest, space_id, sealed)"
-                " SELECT ?, space_id, ? FROM spaces WHERE digest = ?",
-                (digest, sealed, space_digest),
-            )
-            lanes[key] = self._to.execute(
-                "SELECT lane_id FROM lanes WHERE digest = ?", (digest,)
-            ).fetchone()[0]
-        return lanes[key]
+            lanes[old_id] = None if found is None else self._new_lane(*found)
+        return lanes[old_id]
 
-    def _batch(self, old_row: object, lane_id: int, first_seq: int) -> int:
+    def _new_lane(self, digest: bytes, sealed: bytes, space_digest: bytes) -> _NewLane:
+        self._to.execute(
+            "INSERT OR IGNORE INTO lanes (digest, space_id, sealed)"
+            " SELECT ?, space_id, ? FROM spaces WHERE digest = ?",
+            (digest, sealed, space_digest),
+        )
+        lane_id = self._to.execute(
+            "SELECT lane_id FROM lanes WHERE digest = ?", (digest,)
+        ).fetchone()[0]
+        return _NewLane(lane_id, digest)
+
+    def _batch(self, old_row: int, lane_id: int, first_seq: int) -> int:
         batch_id, *rest = self._from.execute(
             "SELECT batch_id, state, attempts, first_attempt_at, due_at, maybe_sent, from_split,"
             " sealed_outcome FROM batches WHERE batch_row = ?",

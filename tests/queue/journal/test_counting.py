@@ -10,7 +10,7 @@ from mem9_async.models.outcome import ErrorType
 from mem9_async.queue.journal import JournalFull
 from mem9_async.queue.journal.readdress import Readdress
 from tests.queue.builders import HOUR_S, START, failure, job, space
-from tests.queue.desk import SEALER, Desk
+from tests.queue.desk import Desk
 
 REFUSED = failure(ErrorType.REJECTED, status=400)
 
@@ -81,7 +81,7 @@ def test_jobs_that_follow_a_replaced_key_are_counted_once(desk: Desk) -> None:
     (old,) = desk.append(job("same", key="old-key"))
     (new, _) = desk.append(job("same", key="new-key"), job("other", key="new-key"))
 
-    Readdress(desk.journal, SEALER).move(old.space_id, new.space_id)
+    Readdress(desk.journal).move(old.space_id, new.space_id)
 
     assert desk.pending() == 2
     assert _balanced(desk)

@@ -7,6 +7,8 @@ import pytest
 
 from mem9_async.models.job import JobState
 from mem9_async.queue.journal import Journal, JournalCorrupt, JournalError, JournalNewer
+from mem9_async.queue.journal.census import Census
+from mem9_async.queue.journal.migrations import MIGRATIONS
 from mem9_async.queue.journal.schema import VERSION
 from mem9_async.queue.sealing import Sealer
 from tests.queue.builders import HOUR_S, START, job
@@ -22,9 +24,13 @@ def _copy(tmp_path: Path, name: str) -> Path:
     return path
 
 
-def test_a_journal_of_version_1_opens_with_all_that_it_holds(tmp_path: Path) -> None:
-    """The stored file of the first release: waiting, frozen, dead, parked, counted."""
-    desk = Desk(_copy(tmp_path, "journal-v1.db"), sealer=build.SEALER)
+@pytest.mark.parametrize("version", range(1, VERSION + 1))
+def test_a_journal_of_every_version_opens_with_all_that_it_holds(
+    tmp_path: Path, version: int
+) -> None:
+    """The stored files: waiting, frozen, dead, parked, counted."""
+    desk = Desk(_copy(tmp_path, f"journal-v{version}.db"), sealer=build.SEALER)
+    assert desk.journal.file.db.execute("PRAGMA user_version").fetchone()[0] == VERSION
     desk.recovery.recover(START, max_due_in_s=HOUR_S)
 
     waiting = {backlog.lane_id: backlog for backlog in desk.recovery.backlogs()}
@@ -52,6 +58,47 @@ def test_the_stored_journal_is_what_this_version_writes() -> None:
 
     assert tables(desk.journal.file.db) == tables(stored)
     stored.close()
+
+
+def test_a_migration_that_breaks_off_has_changed_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever ends it in the middle: the next start finds the old version, whole."""
+
+    def fails(db: sqlite3.Connection, sealer: Sealer) -> None:
+        migrate(db, sealer)
+        raise sqlite3.OperationalError("disk I/O error")
+
+    migrate = MIGRATIONS[1]
+    path = _copy(tmp_path, "journal-v1.db")
+    monkeypatch.setitem(MIGRATIONS, 1, fails)
+    with pytest.raises(JournalError):
+        Desk(path, sealer=build.SEALER)
+    monkeypatch.undo()
+
+    db = sqlite3.connect(path)
+    assert db.execute("PRAGMA user_version").fetchone()[0] == 1
+    db.close()
+    assert [
+        each.content for each in Census(Desk(path, sealer=build.SEALER).journal).dead_letters()
+    ] == ["dead"]
+
+
+def test_a_damaged_job_stays_damaged_through_a_migration(tmp_path: Path) -> None:
+    """It is not sealed anew as if it were whole: its turn comes, and it is set aside."""
+    path = _copy(tmp_path, "journal-v1.db")
+    db = sqlite3.connect(path)
+    db.execute("UPDATE jobs SET sealed = zeroblob(40) WHERE pinned = 1")
+    db.commit()
+    db.close()
+
+    desk = Desk(path, sealer=build.SEALER)
+    (lane_id,) = desk.journal.file.db.execute(
+        "SELECT lane_id FROM jobs WHERE pinned = 1"
+    ).fetchone()
+
+    assert desk.freeze(lane_id) is None
+    assert desk.stats(build.KEY).counts[JobState.DEAD] == 2
 
 
 def test_a_newer_journal_is_left_untouched(desk: Desk, tmp_path: Path) -> None:

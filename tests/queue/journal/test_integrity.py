@@ -1,7 +1,9 @@
 """What lies on the disk: unreadable to others, and never sent when it was changed."""
 
+import math
 import random
 import sqlite3
+import struct
 from pathlib import Path
 
 import pytest
@@ -19,18 +21,28 @@ FLIPS = 200  # of each kind; the long run does ten thousand
 
 
 def _flip(desk: Desk, table: str, column: str, where: str, rng: random.Random) -> None:
-    """Change one bit of a stored blob, as a failing disk would."""
+    """Change one bit of a stored value, as a failing disk would."""
     db = desk.journal.file.db
-    rowid, blob = db.execute(
+    rowid, value = db.execute(
         f"SELECT rowid, {column} FROM {table} WHERE {where} LIMIT 1"  # noqa: S608
     ).fetchone()
-    changed = bytearray(blob)
-    bit = rng.randrange(len(changed) * 8)
-    changed[bit // 8] ^= 1 << (bit % 8)
     db.execute(
         f"UPDATE {table} SET {column} = ? WHERE rowid = ?",  # noqa: S608
-        (bytes(changed), rowid),
+        (_flipped(value, rng), rowid),
     )
+
+
+def _flipped(value: bytes | int | float, rng: random.Random) -> bytes | int | float:
+    if isinstance(value, bytes):
+        changed = bytearray(value)
+        bit = rng.randrange(len(changed) * 8)
+        changed[bit // 8] ^= 1 << (bit % 8)
+        return bytes(changed)
+    form = ">q" if isinstance(value, int) else ">d"
+    while True:
+        (changed_number,) = struct.unpack(form, _flipped(struct.pack(form, value), rng))
+        if math.isfinite(changed_number):  # SQLite keeps no other
+            return changed_number
 
 
 def _drain(desk: Desk) -> list[str]:
@@ -53,7 +65,7 @@ def _delivered(desk: Desk, frozen: Frozen | None) -> list[str]:
 
 
 @pytest.mark.parametrize("state", ["waiting", "frozen"])
-@pytest.mark.parametrize("column", ["sealed", "job_id"])
+@pytest.mark.parametrize("column", ["sealed", "job_id", "size", "accepted_at", "pinned"])
 def test_a_flipped_bit_sets_that_job_aside_and_the_others_go(column: str, state: str) -> None:
     """Detected every time, never sent, counted as a dead letter; its neighbours arrive."""
     rng = random.Random(1)
@@ -71,6 +83,29 @@ def test_a_flipped_bit_sets_that_job_aside_and_the_others_go(column: str, state:
         assert desk.journal.counters()["dead"] == 1
         assert desk.difference() == 0
         desk.journal.close()
+
+
+@pytest.mark.parametrize("bit", range(40))
+def test_a_job_whose_number_was_changed_is_not_sent_out_of_turn(bit: int) -> None:
+    """The number is the order: wherever a flipped bit puts the job, it is set aside there."""
+    desk = Desk(None)
+    desk.append(*(job(f"job {number}") for number in range(4)))
+    db = desk.journal.file.db
+    (seq,) = db.execute("SELECT min(seq) + 1 FROM jobs").fetchone()
+    if not db.execute("SELECT 1 FROM jobs WHERE seq = ?", (seq ^ 1 << bit,)).fetchone():
+        db.execute("UPDATE jobs SET seq = ? WHERE seq = ?", (seq ^ 1 << bit, seq))
+        expected = ["job 0", "job 2", "job 3"]
+    else:  # the place of another: as if the two had been swapped
+        other = seq ^ 1 << bit
+        db.execute("UPDATE jobs SET seq = -1 WHERE seq = ?", (seq,))
+        db.execute("UPDATE jobs SET seq = ? WHERE seq = ?", (seq, other))
+        db.execute("UPDATE jobs SET seq = ? WHERE seq = -1", (other,))
+        swapped = {1, (other - seq) + 1}
+        expected = [f"job {number}" for number in range(4) if number not in swapped]
+
+    assert _drain(desk) == expected
+    assert desk.journal.counters()["dead"] == 4 - len(expected)
+    assert desk.difference() == 0
 
 
 def test_a_batch_says_how_many_of_its_jobs_were_set_aside(desk: Desk) -> None:
@@ -183,7 +218,7 @@ def test_a_damaged_outcome_costs_only_the_words(desk: Desk, column: str) -> None
     assert report.state is JobState.DEAD
     assert report.error is None
     assert [each.job_id for each in desk.stats().last_errors] == [first.job_id]
-    assert [letter.content for letter in Census(desk.journal, SEALER).dead_letters()] == ["a"]
+    assert [letter.content for letter in Census(desk.journal).dead_letters()] == ["a"]
     assert desk.reports.replay(first.space_id, None)[0] == 1
 
 
@@ -195,7 +230,7 @@ def test_a_dead_letter_of_a_damaged_lane_is_still_listed(desk: Desk) -> None:
     _flip(desk, "lanes", "sealed", "lane_id = 1", random.Random(7))
     desk.journal.addresses.forget()
 
-    (letter,) = Census(desk.journal, SEALER).dead_letters()
+    (letter,) = Census(desk.journal).dead_letters()
 
     assert (letter.job_id, letter.session_id, letter.content) == (first.job_id, None, None)
 

@@ -236,3 +236,28 @@ def test_a_process_killed_while_adopting_loses_and_doubles_nothing(
 
     assert sorted(sent, key=int) == [f"{number}" for number in range(1_100)]
     assert own.difference() == 0
+
+
+def test_a_job_whose_lane_is_gone_does_not_stop_the_others(desk: Desk, orphan: Desk) -> None:
+    """Nobody can tell where it was to go; it is not counted as taken over."""
+    orphan.append(job("lost", session="conv-2"), job("kept"))
+    db = orphan.journal.file.db
+    db.execute("PRAGMA foreign_keys = OFF")
+    db.execute("DELETE FROM lanes WHERE lane_id = 1")
+
+    _adopt(desk, orphan)
+
+    assert (_drain(desk), orphan.rows()) == (["kept"], 0)
+    assert desk.journal.counters()["adopted"] == 1
+    assert desk.difference() == 0
+
+
+def test_what_was_changed_on_the_disk_is_not_sealed_anew(desk: Desk, orphan: Desk) -> None:
+    """The seal covers the number, which changes here: a broken one must stay broken."""
+    orphan.append(job("changed"), job("whole"))
+    orphan.journal.file.db.execute("UPDATE jobs SET size = size + 1 WHERE seq % 2 = 0")
+
+    _adopt(desk, orphan)
+
+    assert _drain(desk) == ["whole"]
+    assert desk.journal.counters()["dead"] == 1

@@ -1,0 +1,37 @@
+"""From the schema of one version to the next: each step runs in one transaction.
+
+A step knows the two forms it stands between and nothing newer, so that it stays as it is.
+"""
+
+import sqlite3
+import struct
+from collections.abc import Callable
+
+from mem9_async.queue.journal.payloads import reseal
+from mem9_async.queue.sealing import Sealer
+
+_ROWS = 500
+
+
+def _seal_to_the_whole_place(db: sqlite3.Connection, sealer: Sealer) -> None:
+    """1 to 2: the seal of a job covers its number, kind, size and time of acceptance too."""
+    pack = struct.Struct(">q?qd").pack
+    last = -(1 << 62)
+    while rows := db.execute(
+        "SELECT seq, digest, job_id, pinned, size, accepted_at, jobs.sealed"
+        " FROM jobs JOIN lanes USING (lane_id) WHERE seq > ? ORDER BY seq LIMIT ?",
+        (last, _ROWS),
+    ).fetchall():
+        resealed = []
+        for seq, digest, job_id, pinned, size, accepted_at, sealed in rows:
+            place = digest + job_id
+            new = place + pack(seq, bool(pinned), size, accepted_at)
+            resealed.append((reseal(sealer, sealed, place, new), seq))
+        db.executemany("UPDATE jobs SET sealed = ? WHERE seq = ?", resealed)
+        last = rows[-1][0]
+
+
+#: From version n to n + 1.
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection, Sealer], None]] = {
+    1: _seal_to_the_whole_place,
+}
