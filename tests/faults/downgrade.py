@@ -22,7 +22,7 @@ def to_version_1(data: Path) -> int:
                 continue
             db.execute("BEGIN IMMEDIATE")
             for digest, *columns in db.execute(
-                f"SELECT lanes.digest, {SEALED_COLUMNS} FROM jobs JOIN lanes USING (lane_id)"
+                f"SELECT lanes.digest, {SEALED_COLUMNS} FROM jobs JOIN lanes USING (lane_id)"  # noqa: S608
             ).fetchall():
                 job = SealedJob(*columns)
                 old = reseal(sealer, job.sealed, job.place(digest), digest + job.job_id)

@@ -67,7 +67,7 @@ def test_a_migration_that_breaks_off_has_changed_nothing(
 
     def fails(db: sqlite3.Connection, sealer: Sealer) -> None:
         migrate(db, sealer)
-        raise sqlite3.OperationalError("disk I/O error")
+        raise JournalError("the disk broke")
 
     migrate = MIGRATIONS[1]
     path = _copy(tmp_path, "journal-v1.db")
@@ -79,9 +79,8 @@ def test_a_migration_that_breaks_off_has_changed_nothing(
     db = sqlite3.connect(path)
     assert db.execute("PRAGMA user_version").fetchone()[0] == 1
     db.close()
-    assert [
-        each.content for each in Census(Desk(path, sealer=build.SEALER).journal).dead_letters()
-    ] == ["dead"]
+    letters = Census(Desk(path, sealer=build.SEALER).journal).dead_letters()
+    assert [letter.content for letter in letters] == ["dead"]
 
 
 def test_a_damaged_job_stays_damaged_through_a_migration(tmp_path: Path) -> None:
@@ -93,9 +92,8 @@ def test_a_damaged_job_stays_damaged_through_a_migration(tmp_path: Path) -> None
     db.close()
 
     desk = Desk(path, sealer=build.SEALER)
-    (lane_id,) = desk.journal.file.db.execute(
-        "SELECT lane_id FROM jobs WHERE pinned = 1"
-    ).fetchone()
+    pinned = "SELECT lane_id FROM jobs WHERE pinned = 1"
+    (lane_id,) = desk.journal.file.db.execute(pinned).fetchone()
 
     assert desk.freeze(lane_id) is None
     assert desk.stats(build.KEY).counts[JobState.DEAD] == 2
