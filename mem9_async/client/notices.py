@@ -47,10 +47,19 @@ class _Finding:
 
 def success_notice(body: SuccessBody) -> str | None:
     """The notice a success carries: its `message` if there is one, else one from its state."""
-    message = (body.message or "").strip()
-    if message:
-        return message
-    return state_notice(body.runtime_state) if body.runtime_state else None
+    return spoken_notice(body) or usage_notice(body)
+
+
+def spoken_notice(body: SuccessBody) -> str | None:
+    """mem9's own words."""
+    return (body.message or "").strip() or None
+
+
+def usage_notice(body: SuccessBody) -> str | None:
+    """A sentence about the usage that a success tells; None where mem9 puts it into words."""
+    if spoken_notice(body) or not body.runtime_state:
+        return None
+    return state_notice(body.runtime_state)
 
 
 def route_notice(body: bytes) -> str | None:

@@ -8,7 +8,7 @@ from mem9_async.client.again import pause_s
 from mem9_async.client.asking import Asker, addresses_of, unreadable
 from mem9_async.client.encoding import search_params
 from mem9_async.client.mapping import found, ranked
-from mem9_async.client.notices import success_notice
+from mem9_async.client.notices import spoken_notice, usage_notice
 from mem9_async.client.session import SEARCH_BODY_MAX, Answer, Request
 from mem9_async.client.wire import parse_list
 from mem9_async.models.errors import RequestFailed
@@ -65,7 +65,8 @@ def _result(answer: Answer, query: SearchQuery, *, attempts: int, elapsed_s: flo
         effective_query=query.query,
         memories=tuple(found(item) for item in best),
         available=len(body.memories),
-        notice=success_notice(body),
+        notice=spoken_notice(body),
+        usage_notice=usage_notice(body),
         attempts=attempts,
         elapsed_s=elapsed_s,
     )

@@ -44,8 +44,13 @@ class Turn(BaseModel):
 
     @property
     def text(self) -> str:
-        """The contents, one per line: what a search over pending writes matches."""
+        """The contents, one per line."""
         return "\n".join(message.content for message in self.messages)
+
+    @property
+    def told(self) -> str:
+        """What facts are taken from: the user's messages, one per line."""
+        return "\n".join(message.content for message in self.messages if message.role == "user")
 
 
 class Pinned(BaseModel):
@@ -65,7 +70,12 @@ class Pinned(BaseModel):
 
     @property
     def text(self) -> str:
-        """The content: what a search over pending writes matches."""
+        """The content."""
+        return self.content
+
+    @property
+    def told(self) -> str:
+        """What becomes the memory: the content."""
         return self.content
 
 

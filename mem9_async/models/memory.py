@@ -53,7 +53,8 @@ class SearchResult(BaseModel):
     """The best memories, best first: by confidence, then score, missing last.
 
     `available` counts what mem9 returned before the cut. `attempts` counts recalls made
-    (each one is metered); `effective_query` is the one whose result this is.
+    (each one is metered); `effective_query` is the one whose result this is. `notice` are
+    mem9's words, `usage_notice` ours about the usage it told.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -62,6 +63,7 @@ class SearchResult(BaseModel):
     memories: tuple[Memory, ...]
     available: int
     notice: str | None = None
+    usage_notice: str | None = None
     attempts: int = 1
     elapsed_s: float = 0.0
     pending: tuple[PendingWrite, ...] = ()

@@ -15,7 +15,7 @@ from mem9_async.queue.journal import JournalCorrupt, JournalError, JournalFull
 from mem9_async.queue.lanes import Lanes
 from mem9_async.queue.records import Appended
 from mem9_async.runtime.health import Health
-from mem9_async.runtime.news import News
+from mem9_async.runtime.notices import Notices
 from mem9_async.runtime.storage import Storage
 from mem9_async.runtime.underway import Underway
 from mem9_async.settings import Settings
@@ -39,7 +39,7 @@ class Accepting:
         trouble: Callable[[int], Trouble | None],
         stored: Callable[[Lane, int, str], None],
         underway: Underway,
-        news: News,
+        notices: Notices,
         health: Health,
         clock: Clock,
     ) -> None:
@@ -50,7 +50,7 @@ class Accepting:
         self._trouble = trouble
         self._stored = stored
         self._underway = underway
-        self._news = news
+        self._notices = notices
         self._health = health
         self._clock = clock
         self._room_looked_at = float("-inf")
@@ -120,7 +120,7 @@ class Accepting:
             durability=self._storage.durability,
             durability_reason=self._storage.reason or self._health.reason,
             trouble=self._trouble(space_id),
-            notice=self._news.take_notice(space_id),
+            notice=self._notices.take(job.lane.space),
             outcome=None,
             waited_out=False,
             kept=True,

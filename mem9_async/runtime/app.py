@@ -34,6 +34,7 @@ from mem9_async.runtime.delivered import Delivered
 from mem9_async.runtime.direct import Direct
 from mem9_async.runtime.health import Health
 from mem9_async.runtime.news import News
+from mem9_async.runtime.notices import Notices
 from mem9_async.runtime.recall import Recall
 from mem9_async.runtime.reporting import Reporting
 from mem9_async.runtime.rotation import Rotation
@@ -71,7 +72,8 @@ class App:
         self._delivered = Delivered()
         self._waiting = Waiting()
         self._news = News(self.clock.now)
-        self._underway = Underway(window_s=settings.recent_window_ms / 1000, now=self.clock.now)
+        self._notices = Notices(route=self.client, now=self.clock.now, spawn=self._spawn)
+        self.underway = Underway(window_s=settings.recent_window_ms / 1000, now=self.clock.now)
         reports = Reports(journal)
         self.deliverer = Deliverer(
             journal=journal,
@@ -93,7 +95,7 @@ class App:
             recovery=self.recovery,
             deliverer=self.deliverer,
             delivered=self._delivered,
-            underway=self._underway,
+            underway=self.underway,
             news=self._news,
             health=self.health,
             clock=self.clock,
@@ -107,7 +109,7 @@ class App:
             deliverer=self.deliverer,
             news=self._news,
             clock=self.clock,
-            underway=self._underway,
+            underway=self.underway,
             spawn=self._spawn,
         )
         self._accepting = Accepting(
@@ -117,8 +119,8 @@ class App:
             deliverer=self.deliverer,
             trouble=self._reporting.trouble,
             stored=self._rotation.stored,
-            underway=self._underway,
-            news=self._news,
+            underway=self.underway,
+            notices=self._notices,
             health=self.health,
             clock=self.clock,
         )
@@ -127,11 +129,10 @@ class App:
             journal=journal,
             reports=reports,
             parking=self.parking,
-            underway=self._underway,
-            news=self._news,
+            underway=self.underway,
+            notices=self._notices,
             clock=self.clock,
             timeout_s=settings.search_timeout_ms / 1000,
-            spawn=self._spawn,
         )
         self._direct = Direct(
             self.client,
@@ -164,7 +165,7 @@ class App:
     def adopted(self) -> None:
         """The journal has taken over another's jobs and parks."""
         self._restore_parks()
-        self._underway.reload()
+        self.underway.reload()
 
     def _restore_parks(self) -> None:
         settings = self.settings
@@ -280,7 +281,7 @@ class App:
                 "outcome": outcome,
                 "waited_out": outcome is None,
                 "trouble": self._reporting.trouble(space_id),
-                "notice": self._news.take_notice(space_id) or receipt.notice,
+                "notice": self._notices.take(job.lane.space) or receipt.notice,
             }
         )
 
@@ -309,15 +310,16 @@ class App:
         """Tell whoever waits, and keep what the next answer for the space must say."""
         batch = frozen.batch
         if decision.move is Move.DELIVER:
-            self._news.succeeded(frozen.space_id, outcome.notice)
-            self._delivered.count(
-                frozen.space_id, len(batch.job_ids), redelivered=frozen.maybe_sent
-            )
+            self._news.succeeded(frozen.space_id)
+            if outcome.notice:
+                self._notices.keep(batch.lane.space, outcome.notice)
+            self._notices.ask(batch.lane.space, batch.lane.agent_id)
+            self._delivered.add(frozen.space_id, batch.job_ids, redelivered=frozen.maybe_sent)
             for job_id, payload in zip(batch.job_ids, batch.payloads, strict=True):
-                self._underway.delivered(job_id, batch.lane, payload, frozen.oldest_at)
+                self.underway.delivered(job_id, batch.lane, payload, frozen.oldest_at)
         else:
             if decision.move is Move.BURY:
-                self._underway.gone(batch.job_ids)
+                self.underway.gone(batch.job_ids)
             self._news.failed(frozen.space_id, outcome, decision)
             if outcome.error_type is ErrorType.AUTH:
                 self._rotation.look(batch.lane.agent_id)

@@ -1,4 +1,4 @@
-"""What the next answer for a space must tell: earlier trouble, and mem9's notices.
+"""What the next answer for a space must tell of its earlier writes.
 
 A store answers before mem9 does, so a refusal is told by the next answer for that space.
 """
@@ -9,19 +9,16 @@ from typing import Literal
 from mem9_async.models.outcome import Outcome, Trouble
 from mem9_async.queue.policy import Decision, Move
 
-_REPEAT_S = 15 * 60.0  # the same runtime-state notice is shown once in this time
 _State = Literal["retrying", "parked", "dead"]
 _STATES: dict[Move, _State] = {Move.PARK: "parked", Move.BURY: "dead"}
 
 
 class News:
-    """Trouble and notices by space number. Times in seconds of the caller's clock."""
+    """Trouble by space number. Times in seconds of the caller's clock."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._failures: dict[int, tuple[Outcome, _State, str, float]] = {}
-        self._notices: dict[int, str] = {}
-        self._shown: dict[int, dict[str, float]] = {}
 
     def failed(self, space_id: int, outcome: Outcome, decision: Decision) -> None:
         """Remember a failure until a success answers it."""
@@ -33,42 +30,15 @@ class News:
         """Remember a park that an earlier process left."""
         self._failures[space_id] = (outcome, "parked", reason, until)
 
-    def succeeded(self, space_id: int, notice: str | None) -> None:
-        """Forget the space's trouble; keep mem9's notice for the next answer."""
+    def succeeded(self, space_id: int) -> None:
+        """Forget the space's trouble; dead letters stay told."""
         before = self._failures.get(space_id)
         if before is not None and before[1] != "dead":
             del self._failures[space_id]
-        if notice:
-            self.notice(space_id, notice)
 
     def forget(self, space_id: int) -> None:
         """Drop the trouble of a space that holds nothing any more."""
         self._failures.pop(space_id, None)
-
-    def notice(self, space_id: int, text: str) -> None:
-        """Keep *text* for the next answer, unless it was shown a moment ago."""
-        if self.is_new(space_id, text):
-            self._notices[space_id] = text
-
-    def is_new(self, space_id: int, text: str) -> bool:
-        """Whether *text* was not shown for this space in the last 15 minutes."""
-        at = self._shown.get(space_id, {}).get(text)
-        return at is None or self._now() - at >= _REPEAT_S
-
-    def take_notice(self, space_id: int) -> str | None:
-        """The notice that waits for this space's next answer, once."""
-        text = self._notices.pop(space_id, None)
-        if text is not None:
-            self.shown(space_id, text)
-        return text
-
-    def shown(self, space_id: int, text: str) -> None:
-        """Remember that *text* was shown just now."""
-        now = self._now()
-        kept = {
-            old: at for old, at in self._shown.get(space_id, {}).items() if now - at < _REPEAT_S
-        }
-        self._shown[space_id] = {**kept, text: now}
 
     def trouble(self, space_id: int, *, held: int, dead: Callable[[], int]) -> Trouble | None:
         """What still is wrong with the space's writes; None when nothing is.

@@ -1,7 +1,6 @@
 """A search: mem9's answer, one more try if asked, and the writes mem9 may not show yet."""
 
 import time
-from collections.abc import Callable, Coroutine
 
 import structlog
 
@@ -15,16 +14,13 @@ from mem9_async.queue.journal import Journal
 from mem9_async.queue.journal.reports import Reports
 from mem9_async.queue.parking import Parking
 from mem9_async.runtime.matching import Matcher
-from mem9_async.runtime.news import News
+from mem9_async.runtime.notices import Notices
 from mem9_async.runtime.underway import LOOKED_AT, Underway
 
 log = structlog.get_logger()
 
 _SHOWN = 10
-_STATE_EVERY_S = 15 * 60.0
 _WORTH_A_RETRY_S = 1.0
-
-Spawn = Callable[[Coroutine[object, object, None]], None]
 
 
 class Recall:
@@ -38,21 +34,18 @@ class Recall:
         reports: Reports,
         parking: Parking,
         underway: Underway,
-        news: News,
+        notices: Notices,
         clock: Clock,
         timeout_s: float,
-        spawn: Spawn,
     ) -> None:
         self._client = client
         self._addresses = journal.addresses
         self._reports = reports
         self._parking = parking
         self._underway = underway
-        self._news = news
+        self._notices = notices
         self._clock = clock
         self._timeout_s = timeout_s
-        self._spawn = spawn
-        self._state_asked_at: dict[int, float] = {}
 
     async def search(
         self, query: SearchQuery, *, include_pending: bool, retry_query: str | None
@@ -69,12 +62,13 @@ class Recall:
             result = await self._again(query, retry_query, result, left_s)
         space_id = self._addresses.find_space(query.space)
         pending = self._pending(space_id, query, result) if include_pending else ()
-        if space_id is not None:
-            self._ask_state(query.space, query.caller_agent_id, space_id)
+        self._notices.ask(query.space, query.caller_agent_id)
         return result.model_copy(
             update={
                 "pending": pending,
-                "notice": self._notice(space_id, result.notice),
+                "notice": self._notices.joined(
+                    query.space, spoken=result.notice, usage=result.usage_notice
+                ),
                 "elapsed_s": time.monotonic() - started,
             }
         )
@@ -94,6 +88,7 @@ class Recall:
             update={
                 "attempts": first.attempts + second.attempts,
                 "notice": second.notice or first.notice,
+                "usage_notice": second.usage_notice or first.usage_notice,
             }
         )
 
@@ -133,26 +128,3 @@ class Recall:
         self._underway.load(
             space, ((job.job_id, job.lane, job.payload, job.accepted_at) for job in jobs)
         )
-
-    def _notice(self, space_id: int | None, fresh: str | None) -> str | None:
-        if space_id is None:
-            return fresh
-        kept = self._news.take_notice(space_id)
-        if fresh is not None:
-            self._news.shown(space_id, fresh)
-        return fresh or kept
-
-    def _ask_state(self, space: Space, agent_id: str, space_id: int) -> None:
-        """Ask mem9 how the space's quota stands, in the background and not often."""
-        now = time.monotonic()
-        asked_at = self._state_asked_at.get(space_id)
-        if asked_at is not None and now - asked_at < _STATE_EVERY_S:
-            return
-        self._state_asked_at[space_id] = now
-
-        async def ask() -> None:
-            text = await self._client.runtime_notice(space, agent_id)
-            if text:
-                self._news.notice(space_id, text)
-
-        self._spawn(ask())

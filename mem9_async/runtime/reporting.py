@@ -127,5 +127,5 @@ class Reporting:
         report = self._reports.find(space_id, job_id, parked=parked, now=now)
         if report is not None:
             return report
-        delivered = self._underway.was_delivered(job_id, self._addresses.space(space_id))
+        delivered = self._delivered.holds(space_id, job_id)
         return JobReport(job_id=job_id, state="delivered" if delivered else "unknown")

@@ -20,6 +20,8 @@ _MAX_JOBS, _MAX_CHARS = 10_000, 8 * 1024 * 1024
 _MAX_JOBS_OF_A_SPACE = 2_000
 _MAX_LOADED_SPACES = 1_000
 
+_PINNED, _EXTRACTED = frozenset({"pinned"}), frozenset({"insight", "session"})
+
 _SpaceKey = tuple[str, str]
 
 
@@ -37,6 +39,8 @@ class Found:
 class _Entry:
     session_id: str | None
     agent_id: str
+    pinned: bool
+    tags: frozenset[str]
     text: str
     accepted_at: float
     delivered_at: float | None = None
@@ -58,10 +62,21 @@ class _Entry:
         return self._teller
 
     def is_in(self, query: SearchQuery) -> bool:
-        return query.session_id in (None, self.session_id) and query.agent_id in (
-            None,
-            self.agent_id,
-        )
+        """Whether *query*'s filters would let mem9 show what becomes of the job.
+
+        mem9 keeps neither agent nor session on a pinned memory, and no tags on what it extracts.
+        """
+        if query.session_id not in (None, self.session_id):
+            return False
+        if query.memory_type and not self._types.intersection(query.memory_type.split(",")):
+            return False
+        if self.pinned:
+            return query.agent_id is None and self.tags.issuperset(query.tags)
+        return query.agent_id in (None, self.agent_id) and not query.tags
+
+    @property
+    def _types(self) -> frozenset[str]:
+        return _PINNED if self.pinned else _EXTRACTED
 
 
 class _Recalled:
@@ -114,7 +129,6 @@ class Underway:
     def delivered(self, job_id: str, lane: Lane, payload: Payload, accepted_at: float) -> None:
         """mem9 has just taken the job; *accepted_at* counts where it is not known here."""
         now = self._now()
-        self._expire(now)
         if self._window_s <= 0:
             self.gone((job_id,))
             return
@@ -151,15 +165,6 @@ class Underway:
         """The journal has taken in jobs from elsewhere: every space has to be loaded anew."""
         self._loaded.clear()
 
-    def was_delivered(self, job_id: str, space: Space | None) -> bool:
-        """Whether this job of *space* was delivered lately."""
-        self._expire(self._now())
-        return (
-            space is not None
-            and job_id in self._delivered
-            and self._order[job_id] == _space_key(space)
-        )
-
     def find(
         self, query: SearchQuery, matcher: Matcher, recalled: Iterable[str], *, limit: int
     ) -> list[Found]:
@@ -167,11 +172,11 @@ class Underway:
 
         A delivered job that one of the *recalled* contents tells is forgotten: it has arrived.
         """
-        self._expire(self._now())
+        self.expire()
         jobs: Iterable[tuple[str, _Entry]] = reversed(
             self._spaces.get(_space_key(query.space), {}).items()
         )
-        if query.session_id is not None or query.agent_id is not None:
+        if query.session_id or query.agent_id or query.memory_type or query.tags:
             jobs = (each for each in jobs if each[1].is_in(query))
         scope = list(islice(jobs, LOOKED_AT))
         # One look at all of them together: most searches match nothing that is on its way.
@@ -197,7 +202,14 @@ class Underway:
 
     def _add(self, job_id: str, lane: Lane, payload: Payload, accepted_at: float) -> None:
         key = _space_key(lane.space)
-        entry = _Entry(lane.session_id, lane.agent_id, payload.text, accepted_at)
+        entry = _Entry(
+            session_id=lane.session_id,
+            agent_id=lane.agent_id,
+            pinned=payload.kind == "pinned",
+            tags=frozenset(payload.tags if payload.kind == "pinned" else ()),
+            text=payload.told,
+            accepted_at=accepted_at,
+        )
         jobs = self._spaces.get(key)
         if jobs is None:
             jobs = self._spaces[key] = OrderedDict()
@@ -213,7 +225,9 @@ class Underway:
         while len(self._order) > _MAX_JOBS or self._chars > _MAX_CHARS:
             self._forget(next(iter(self._order)))
 
-    def _expire(self, now: float) -> None:
+    def expire(self) -> None:
+        """Forget what was delivered longer ago than the window."""
+        now = self._now()
         while self._delivered:
             job_id, delivered_at = next(iter(self._delivered.items()))
             if now - delivered_at <= self._window_s:

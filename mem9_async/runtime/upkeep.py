@@ -37,6 +37,7 @@ class Upkeep:
         while True:
             await self.adopt()
             self._look_after_disk()
+            self._app.underway.expire()
             rounds += 1
             if rounds % stats_every == 0:
                 self.report()

@@ -139,7 +139,7 @@ async def test_a_store_that_waits_does_not_wait_for_company(patient: PluginHost)
         await call.done("store", content=f"{FACT} 1")
         answer = await call.done("store", content=f"{FACT} 2", wait=True)
         assert answer["status"] == "accepted"
-        assert [asked.method for asked in server.requests] == ["POST"]
+        assert len([asked for asked in server.requests if asked.method == "POST"]) == 1
         assert (await call.done("queue"))["delivered"] == 2
 
 
@@ -213,6 +213,6 @@ async def test_a_whole_turn_is_stored_with_its_roles(host: PluginHost) -> None:
         call = Caller(host, server, server.key)
         turn = '[{"role":"user","content":"I use Helix"},{"role":"assistant","content":"Noted"}]'
         await call.done("store", messages=turn, session_id="conv-1", wait=True)
-        (asked,) = server.requests
+        (asked,) = (asked for asked in server.requests if asked.method == "POST")
         assert b'"role":"user","content":"I use Helix"' in asked.body
         assert b'"role":"assistant","content":"Noted"' in asked.body

@@ -133,3 +133,51 @@ async def test_a_denied_store_is_told_by_every_next_answer_until_mem9_takes_it(
     done = await until(queue, lambda answer: answer["delivered"] == 3)
     assert "delivery" not in done
     assert "delivery" not in await store(3)
+
+
+@pytest.mark.parametrize("use", ["search", "store"])
+async def test_a_space_that_only_searches_or_only_stores_learns_of_its_usage_too(
+    stage: Stage, use: str
+) -> None:
+    """A workflow that does one thing only hears of an inactive key as well."""
+    name = f"only-{use}"
+    stage.mem9.states[name] = Reply.json(200, {"mem9ApiKey": {"status": "inactive"}, "meters": []})
+    keys = credentials(stage.mem9.base_url(name), f"sk-only-{use}")
+    numbers = iter(range(1_000))
+
+    async def told() -> JsonValue:
+        text = f"tea {next(numbers)}"
+        parameters: dict[str, JsonValue] = {"query" if use == "search" else "content": text}
+        return (await stage.host.invoke(f"memory_{use}", parameters, keys)).json.get("message")
+
+    assert "inactive" in str(await until(told, bool))
+    assert await told() is None
+    assert len(stage.mem9.of_state(name)) == 1
+
+
+async def test_usage_told_with_every_answer_is_shown_once_and_keeps_nothing_else_back(
+    stage: Stage,
+) -> None:
+    """Three searches with the same usage state; what the route said waits for an answer."""
+    name = "usage"
+    stage.mem9.states[name] = Reply.json(200, {"mem9ApiKey": {"status": "inactive"}, "meters": []})
+    found: JsonValue = {
+        "memories": [],
+        "total": 0,
+        "limit": 30,
+        "offset": 0,
+        "runtimeState": _NEARLY_FULL,
+    }
+    keys = credentials(stage.mem9.base_url(name, Reply.json(200, found)), "sk-usage")
+
+    async def told() -> str:
+        answer = await stage.host.invoke("memory_search", {"query": "tea"}, keys)
+        return str(answer.json.get("message", ""))
+
+    first = await told()
+    assert "96%" in first
+    rest = [await told()]
+    await eventually(lambda: len(stage.mem9.of_state(name)) == 1)
+    rest += [await told() for _ in range(5)]
+    assert not any("96%" in each for each in rest)
+    assert sum("inactive" in each for each in [first, *rest]) == 1

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mem9_async.models.job import Message, Pinned, Turn
 from mem9_async.models.memory import SearchQuery
 from mem9_async.runtime import underway
 from mem9_async.runtime.matching import Matcher
@@ -49,6 +50,8 @@ def found(
     recalled: tuple[str, ...] = (),
     session: str | None = None,
     agent: str | None = None,
+    memory_type: str | None = None,
+    tags: tuple[str, ...] = (),
     key: str = KEY,
     limit: int = 10,
 ) -> list[str]:
@@ -60,6 +63,8 @@ def found(
         limit=10,
         session_id=session,
         agent_id=agent,
+        memory_type=memory_type,
+        tags=tags,
     )
     return [each.job_id for each in jobs.find(asked, Matcher(query), recalled, limit=limit)]
 
@@ -81,6 +86,34 @@ def test_an_accepted_job_is_found_by_its_words_in_its_scope(
     assert found(jobs, "mountain bikes") == []
 
 
+def test_a_filter_leaves_out_what_mem9_would_never_show_under_it(
+    jobs: Underway, clock: FakeClock
+) -> None:
+    """mem9 keeps no agent on a pinned memory, and no tags on what it extracts."""
+    store(jobs, clock, "turn", "green tea")
+    pinned = Pinned(content="black tea", tags=("work", "drinks"))
+    jobs.accepted("pinned", lane(), pinned, clock.now())
+
+    assert found(jobs, "tea", tags=("work",)) == ["pinned"]
+    assert found(jobs, "tea", tags=("work", "home")) == []
+    assert found(jobs, "tea", memory_type="pinned") == ["pinned"]
+    assert found(jobs, "tea", memory_type="insight") == ["turn"]
+    assert found(jobs, "tea", memory_type="pinned,session") == ["pinned", "turn"]
+    assert found(jobs, "tea", agent="dify") == ["turn"]
+
+
+def test_only_what_the_user_said_becomes_a_memory(jobs: Underway, clock: FakeClock) -> None:
+    """mem9 takes no facts from what the assistant answered."""
+    said = (
+        Message(role="user", content="Where do I fly from?"),
+        Message(role="assistant", content="Your flight leaves from Narita"),
+    )
+    jobs.accepted("j1", lane(), Turn(messages=said), clock.now())
+
+    assert found(jobs, "Narita flight") == []
+    assert found(jobs, "fly") == ["j1"]
+
+
 def test_a_delivered_job_stays_until_recall_tells_it_or_its_time_is_up(
     jobs: Underway, clock: FakeClock
 ) -> None:
@@ -98,23 +131,9 @@ def test_a_delivered_job_stays_until_recall_tells_it_or_its_time_is_up(
     clock.advance(WINDOW_S)
     assert found(jobs, "cat") == ["j2"]
     clock.advance(1)
-    assert found(jobs, "cat") == []
+    jobs.expire()
     assert len(jobs) == 0
-
-
-def test_a_delivered_job_is_told_by_its_id_within_its_space(
-    jobs: Underway, clock: FakeClock
-) -> None:
-    """memory_queue says so; another space's key learns nothing."""
-    store(jobs, clock, "j1", "a")
-    assert not jobs.was_delivered("j1", space())
-    deliver(jobs, clock, "j1", "a")
-
-    assert jobs.was_delivered("j1", space())
-    assert not jobs.was_delivered("j1", space("another-key"))
-    assert not jobs.was_delivered("j1", None)
-    clock.advance(WINDOW_S + 1)
-    assert not jobs.was_delivered("j1", space())
+    assert found(jobs, "cat") == []
 
 
 def test_a_refused_job_is_not_on_its_way(jobs: Underway, clock: FakeClock) -> None:
