@@ -22,11 +22,15 @@ class CircuitState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EndpointLimits:
-    """When to stop asking, and how much trying again may cost. Seconds."""
+    """When to stop asking, how much trying again may cost, how to begin anew. Seconds.
+
+    After an outage the number of requests at once may double once in *recovery_doubling_s*.
+    """
 
     max_in_flight: int
     failure_threshold: int
     max_open_s: float
+    recovery_doubling_s: float
     budget_ratio: float
     budget_tokens: float
 
@@ -43,6 +47,7 @@ class _Endpoint:
     served_at: dict[int, float] = field(default_factory=dict)
     last_success_at: float = float("-inf")
     opened: int = 0
+    recovered_at: float | None = None
     reopens_at: float = 0.0
 
 
@@ -108,20 +113,21 @@ class Endpoints:
             endpoint.tokens = min(self._most_tokens(), endpoint.tokens + 1.0)
         endpoint.last_success_at = now
         endpoint.served_at[space_id] = now
-        endpoint.limit = min(
-            float(self._limits.max_in_flight), endpoint.limit + 1.0 / max(1.0, endpoint.limit)
-        )
-        return self._lives(endpoint)
+        closed = self._lives(endpoint, now)
+        # One more at once for each round of answers.
+        grown = endpoint.limit + 1.0 / max(1.0, endpoint.limit)
+        endpoint.limit = min(grown, self._ceiling(endpoint, now))
+        return closed
 
     def answered(self, url: str, now: float) -> bool:
         """mem9 refused a request, which proves that it lives; True when that closed the circuit."""
-        return self._lives(self._landed(url, now))
+        return self._lives(self._landed(url, now), now)
 
     def slowed(self, url: str, now: float) -> bool:
         """mem9 asked us to slow down: halve how much it is asked at once. It lives."""
         endpoint = self._landed(url, now)
         endpoint.limit = max(1.0, endpoint.limit / 2)
-        return self._lives(endpoint)
+        return self._lives(endpoint, now)
 
     def failed(self, url: str, space_id: int, now: float, *, unreachable: bool) -> bool:
         """A request came to nothing; return True when that opened the circuit.
@@ -175,13 +181,26 @@ class Endpoints:
         endpoint.reopens_at = now + longest_s * self._rng.uniform(0.5, 1.0)
         endpoint.limit = 1.0
 
-    def _lives(self, endpoint: _Endpoint) -> bool:
+    def _ceiling(self, endpoint: _Endpoint, now: float) -> float:
+        # A server that has just come back meets all its clients' backlogs at once.
+        most = float(self._limits.max_in_flight)
+        if endpoint.recovered_at is None:
+            return most
+        doublings = int((now - endpoint.recovered_at) / self._limits.recovery_doubling_s)
+        ceiling = float(1 << min(doublings, 30))
+        if ceiling >= most:
+            endpoint.recovered_at = None
+        return min(ceiling, most)
+
+    def _lives(self, endpoint: _Endpoint, now: float) -> bool:
         endpoint.failures = 0
         endpoint.failing_spaces.clear()
         endpoint.opened = 0
-        was_closed = endpoint.state is CircuitState.CLOSED
+        if endpoint.state is CircuitState.CLOSED:
+            return False
         endpoint.state = CircuitState.CLOSED
-        return not was_closed
+        endpoint.recovered_at = now
+        return True
 
     def _landed(self, url: str, now: float) -> _Endpoint:
         endpoint = self._get(url, now)

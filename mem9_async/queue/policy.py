@@ -73,7 +73,7 @@ RULES: dict[ErrorType, Rule] = {
     ErrorType.QUOTA_EXHAUSTED: Rule(Move.PARK, Health.ALIVE, Wait.QUOTA),
     ErrorType.NOT_FOUND: Rule(Move.PARK, Health.ALIVE, Wait.HOURLY),
     ErrorType.KEY_MISSING: Rule(Move.PARK, Health.ALIVE, Wait.AUTH),
-    ErrorType.CONFLICT: Rule(Move.RETRY, Health.ALIVE, Wait.SLOW),
+    ErrorType.CONFLICT: Rule(Move.PARK, Health.ALIVE, Wait.SLOW),
     ErrorType.RATE_LIMITED: Rule(Move.PAUSE, Health.SLOWED),
     ErrorType.REJECTED: Rule(Move.SPLIT, Health.ALIVE, single=Move.BURY),
     ErrorType.TOO_LARGE: Rule(Move.SPLIT, Health.ALIVE, single=Move.BURY),
@@ -200,7 +200,7 @@ class Policy:
                     waits.park_quota_initial_s, waits.park_quota_max_s, situation.park_step
                 )
             case Wait.SLOW:
-                return _doubled(_SLOW_S, _HOUR_S, situation.attempt - 1)
+                return _doubled(_SLOW_S, _HOUR_S, situation.park_step)
             case Wait.HOURLY:
                 return _HOUR_S
             case Wait.MINUTE:

@@ -355,6 +355,8 @@ def _endpoint_limits(settings: Settings) -> EndpointLimits:
         max_in_flight=settings.max_in_flight,
         failure_threshold=settings.circuit_failure_threshold,
         max_open_s=settings.circuit_max_open_ms / 1000,
+        # 10 s by default; whoever wants shorter waits wants a quicker return too.
+        recovery_doubling_s=settings.circuit_max_open_ms / 1000 / 6,
         budget_ratio=settings.retry_budget_ratio,
         budget_tokens=settings.retry_budget_tokens,
     )

@@ -37,6 +37,7 @@ ENDPOINT_LIMITS = EndpointLimits(
     max_in_flight=32,
     failure_threshold=5,
     max_open_s=60.0,
+    recovery_doubling_s=10.0,
     budget_ratio=0.1,
     budget_tokens=10.0,
 )

@@ -15,6 +15,7 @@ OPEN_DOORS = EndpointLimits(
     max_in_flight=10_000,
     failure_threshold=10_000,
     max_open_s=60.0,
+    recovery_doubling_s=10.0,
     budget_ratio=1.0,
     budget_tokens=1e9,
 )

@@ -9,7 +9,6 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 
 from mem9_async.models.batch import Batch
 from mem9_async.models.outcome import ErrorType, Outcome
@@ -174,11 +173,14 @@ class Outage:
     lost: int
     dead: int
 
-    @property
-    def steepest(self) -> int:
-        """How much concurrency grew at most from one tenth of a second to the next."""
-        peaks = [most for _, most in self.concurrency]
-        return max((after - before for before, after in pairwise(peaks)), default=0)
+    def growth(self, *, within_s: float) -> float:
+        """By which factor concurrency passed, within that time, all that it was before."""
+        factor, highest = 1.0, 1
+        for at, most in self.concurrency:
+            highest = max(highest, most)
+            later = [each for when, each in self.concurrency if at < when <= at + within_s]
+            factor = max(factor, max(later, default=0) / highest)
+        return factor
 
 
 def dead_endpoint(

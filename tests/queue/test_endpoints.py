@@ -229,6 +229,7 @@ def test_a_budget_below_one_still_lets_a_retry_through_in_time(tokens: float) ->
         max_in_flight=32,
         failure_threshold=5,
         max_open_s=60.0,
+        recovery_doubling_s=10.0,
         budget_ratio=0.0,
         budget_tokens=tokens,
     )
@@ -254,22 +255,24 @@ def test_a_request_to_slow_down_halves_what_is_asked_at_once() -> None:
     assert _room(endpoints) == 17
 
 
-def test_after_an_outage_concurrency_grows_one_by_one() -> None:
-    """From a single request on; never twice as many as a round of answers before."""
+def test_after_an_outage_concurrency_grows_one_by_one_and_at_most_doubles_in_ten_seconds() -> None:
+    """From a single request on, however fast the answers come, until it is what it was."""
     endpoints = _opened()
     endpoints.admit(URL, 1.0, retry=True)
     endpoints.succeeded(URL, SPACE, 1.0, retry=True)
 
     rooms = [_room(endpoints)]
-    for _ in range(40):
+    for tenth in range(1, 700):
+        now = 1.0 + tenth / 10
         for _ in range(rooms[-1]):
-            endpoints.admit(URL, 1.0, retry=False)
+            endpoints.admit(URL, now, retry=False)
         for _ in range(rooms[-1]):
-            endpoints.succeeded(URL, SPACE, 1.0, retry=False)
+            endpoints.succeeded(URL, SPACE, now, retry=False)
         rooms.append(_room(endpoints))
 
-    assert rooms[0] <= 2
+    assert rooms[0] == 1
     assert all(after - before <= 1 for before, after in pairwise(rooms))
+    assert all(after <= 2 * before for before, after in zip(rooms, rooms[100:], strict=False))
     assert rooms[-1] == 32
 
 

@@ -305,6 +305,7 @@ def test_a_spent_retry_budget_does_not_hold_up_first_attempts() -> None:
         max_in_flight=32,
         failure_threshold=1_000,
         max_open_s=60.0,
+        recovery_doubling_s=10.0,
         budget_ratio=0.0,
         budget_tokens=1.0,
     )

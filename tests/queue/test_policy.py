@@ -61,7 +61,7 @@ TABLE = [
     Row(ErrorType.QUOTA_EXHAUSTED, Move.PARK, Move.PARK, Health.ALIVE, _FIXED_QUOTA, 429),
     Row(ErrorType.NOT_FOUND, Move.PARK, Move.PARK, Health.ALIVE, _FIXED_HOUR, 404),
     Row(ErrorType.REQUEST_TIMEOUT, Move.RETRY, Move.RETRY, Health.ALIVE, _BACKOFF, 408),
-    Row(ErrorType.CONFLICT, Move.RETRY, Move.RETRY, Health.ALIVE, _FIXED_SLOW, 409),
+    Row(ErrorType.CONFLICT, Move.PARK, Move.PARK, Health.ALIVE, _FIXED_SLOW, 409),
     Row(ErrorType.TOO_LARGE, Move.SPLIT, Move.BURY, Health.ALIVE, _AT_ONCE, 413),
     Row(ErrorType.RATE_LIMITED, Move.PAUSE, Move.PAUSE, Health.SLOWED, _PAUSE, 429),
     Row(ErrorType.SERVER_ERROR, Move.RETRY, Move.RETRY, Health.FAILED, _BACKOFF, 500),
@@ -306,10 +306,10 @@ def test_an_unreadable_success_is_tried_five_times_and_then_parks() -> None:
 
 def test_a_conflict_is_a_dead_letter_after_a_day() -> None:
     """An operator must fix their schema; until then 5 minutes doubling to an hour."""
-    waits = [_decide(ErrorType.CONFLICT, _situation(attempt=n)).after_s for n in range(1, 7)]
+    waits = [_decide(ErrorType.CONFLICT, _situation(park_step=n)).after_s for n in range(6)]
 
     assert waits == [300, 600, 1_200, 2_400, 3_600, 3_600]
-    assert _decide(ErrorType.CONFLICT, _situation(age_s=86_399.0)).move is Move.RETRY
+    assert _decide(ErrorType.CONFLICT, _situation(age_s=86_399.0)).move is Move.PARK
     assert _decide(ErrorType.CONFLICT, _situation(age_s=86_401.0)).move is Move.BURY
 
 
