@@ -17,7 +17,7 @@ from mem9_async.models.memory import KeyState
 from mem9_async.models.outcome import Confirmation, ErrorType, Outcome
 from mem9_async.queue import failpoints
 from mem9_async.queue.clock import Clock
-from mem9_async.queue.endpoints import CircuitState, Endpoints
+from mem9_async.queue.endpoints import Endpoints
 from mem9_async.queue.journal import Journal, JournalCorrupt, JournalError, JournalFull
 from mem9_async.queue.lanes import Lanes
 from mem9_async.queue.lines import Limits, Ready
@@ -25,9 +25,11 @@ from mem9_async.queue.parking import Parking
 from mem9_async.queue.policy import Decision, Health, Move, Policy, Situation
 from mem9_async.queue.records import Frozen, FrozenRef
 from mem9_async.queue.sink import Sink
+from mem9_async.queue.troubles import place_of
 
 log = structlog.get_logger()
 
+_TAKEN_IN_A_TURN = 16
 _UNWRITABLE_WAIT_S = 2.0  # what cannot be written is tried again soon: space may return any time
 
 
@@ -84,10 +86,14 @@ class Deliverer:
             while True:
                 now = self._clock.now()
                 self._woken.clear()
+                taken = 0
                 while (ready := self._lanes.next(now)) is not None:
                     frozen = self._take(ready, now)
                     if frozen is not None:
                         attempts.start_soon(self._attempt, ready, frozen)
+                    taken += 1
+                    if taken % _TAKEN_IN_A_TURN == 0:  # stores and searches have theirs too
+                        await asyncio.sleep(0)
                 await self._sleep(self._lanes.wakeup_at(now), now)
 
     async def _sleep(self, until: float | None, now: float) -> None:
@@ -107,7 +113,8 @@ class Deliverer:
         except JournalCorrupt:
             raise
         except JournalError as exc:
-            self._make_room()
+            if isinstance(exc, JournalFull):
+                self._make_room()
             self._endpoints.cancelled(ready.endpoint, now)
             self._lanes.postpone(ready, now + _UNWRITABLE_WAIT_S, now)
             log.error("journal.write_failed", error_type="journal_error", reason=str(exc))
@@ -152,7 +159,11 @@ class Deliverer:
         outcome = await self._send(frozen)
         failpoints.hit("send.after")
         key_state = await self._key_state(frozen, outcome)
-        self._settle(ready, frozen, outcome, key_state)
+        decision = self._decide(ready, frozen, outcome, key_state)
+        # What mem9 has said is known here only: it must not be lost because a disk is full.
+        while not self._recorded(frozen, outcome, decision):  # noqa: ASYNC110
+            await asyncio.sleep(_UNWRITABLE_WAIT_S)
+        self._tell(ready, frozen, outcome, decision)
         self._woken.set()
 
     async def _send(self, frozen: Frozen) -> Outcome:
@@ -164,7 +175,7 @@ class Deliverer:
             return await self._sink.send(frozen.batch)
         except Exception as exc:
             # The top of the delivery loop: whatever our own code does wrong must not end it.
-            log.error("worker.crashed", stage="sending", error_type="bug", reason=repr(exc)[:200])
+            log.error("worker.crashed", stage="sending", error_type="bug", reason=place_of(exc))
             return Outcome(
                 error_type=ErrorType.BUG, error="sending failed inside the plugin", maybe_sent=True
             )
@@ -177,41 +188,65 @@ class Deliverer:
             return await self._sink.key_state(frozen.batch.lane.space)
         return KeyState.UNDECIDED
 
-    def _settle(
+    def _decide(
         self, ready: Ready, frozen: Frozen, outcome: Outcome, key_state: KeyState | None
-    ) -> None:
+    ) -> Decision:
         now = self._clock.now()
-        jobs = len(frozen.batch.job_ids)
         if outcome.error_type is ErrorType.INVALID_RESPONSE:
             self._invalid[frozen.row] += 1
+        served_at = self._endpoints.served_at(ready.endpoint, frozen.space_id)
         decision = self._policy.decide(
             outcome,
             Situation(
-                jobs=jobs,
+                jobs=len(frozen.batch.job_ids),
                 attempt=frozen.batch.attempt,
                 from_split=frozen.from_split,
-                served_others=(
-                    self._endpoints.last_success_at(ready.endpoint) >= frozen.first_attempt_at
-                ),
+                served_others=served_at >= frozen.first_attempt_at,
                 age_s=now - frozen.first_attempt_at,
                 park_step=self._parking.next_step(frozen.space_id),
                 invalid_responses=self._invalid[frozen.row],
                 key_state=key_state,
             ),
         )
-        if decision.move not in (Move.RETRY, Move.PAUSE):
+        if decision.move not in (Move.RETRY, Move.PAUSE) or not self._invalid[frozen.row]:
             del self._invalid[frozen.row]
+        return decision
+
+    def _recorded(self, frozen: Frozen, outcome: Outcome, decision: Decision) -> bool:
+        """Carry *decision* out, in the journal first; False while that cannot be written.
+
+        Once more is harmless: a branch that broke off in the middle ends the same when repeated.
+        """
         try:
-            self._carry_out(frozen, outcome, decision, now)
-        except JournalFull:
-            # Nothing was changed yet: the journal comes first in every branch.
-            if not self._make_room():
-                raise
-            self._carry_out(frozen, outcome, decision, now)
+            self._carry_out(frozen, outcome, decision, self._clock.now())
+        except JournalCorrupt:
+            raise
+        except JournalError as exc:
+            if isinstance(exc, JournalFull) and self._make_room():
+                return self._recorded(frozen, outcome, decision)
+            log.error(
+                "journal.write_failed",
+                stage="recording",
+                error_type="journal_error",
+                reason=str(exc),
+                **_names(frozen),
+            )
+            return False
+        return True
+
+    def _tell(self, ready: Ready, frozen: Frozen, outcome: Outcome, decision: Decision) -> None:
+        now = self._clock.now()
         self._tell_endpoint(ready, frozen, decision, now)
-        if outcome.ok:
-            self._parking.resume(frozen.space_id, now)
-        self._observer.settled(frozen, outcome, decision)
+        try:
+            if outcome.ok:
+                self._parking.resume(frozen.space_id, now)
+            self._observer.settled(frozen, outcome, decision)
+        except JournalError as exc:
+            # The next success ends the park; what the observer missed is in the journal.
+            log.error("journal.write_failed", error_type="journal_error", reason=str(exc))
+        except Exception as exc:
+            # The batch is settled: nothing that is done about it may end the others.
+            log.error("worker.crashed", stage="telling", error_type="bug", reason=place_of(exc))
 
     def _carry_out(self, frozen: Frozen, outcome: Outcome, decision: Decision, now: float) -> None:
         jobs = len(frozen.batch.job_ids)
@@ -268,6 +303,8 @@ class Deliverer:
                 closed = self._endpoints.answered(url, now)
             case Health.SLOWED:
                 closed = self._endpoints.slowed(url, now)
+            case Health.UNKNOWN:
+                self._endpoints.cancelled(url, now)
             case Health.FAILED | Health.UNREACHABLE:
                 opened = self._endpoints.failed(
                     url, space_id, now, unreachable=decision.health is Health.UNREACHABLE
@@ -314,10 +351,6 @@ class Deliverer:
             duration_s=round(outcome.duration_s, 4),
             **_names(frozen),
         )
-
-    def circuit_open(self, url: str) -> bool:
-        """Whether *url* is not being asked at the moment."""
-        return self._endpoints.state(url) is not CircuitState.CLOSED
 
 
 def _names(frozen: Frozen) -> dict[str, object]:

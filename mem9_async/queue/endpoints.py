@@ -4,12 +4,15 @@ Pure, in the caller's clock (seconds). An endpoint is a base URL, shared by all 
 """
 
 import random
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 _INITIAL_OPEN_S = 1.0
 _TRICKLE_WINDOW_S = 120.0  # a spent budget refills in this time even if nothing succeeds
 _NEIGHBOUR_WINDOW_S = 120.0  # another space served this recently speaks for the endpoint
+_SERVED_SPACES = 10_000  # remembered, the latest ones
+_NEVER = float("-inf")
 
 
 class CircuitState(StrEnum):
@@ -44,8 +47,7 @@ class _Endpoint:
     in_flight: int = 0
     failures: int = 0
     failing_spaces: set[int] = field(default_factory=set)
-    served_at: dict[int, float] = field(default_factory=dict)
-    last_success_at: float = float("-inf")
+    served_at: OrderedDict[int, float] = field(default_factory=OrderedDict)
     opened: int = 0
     recovered_at: float | None = None
     reopens_at: float = 0.0
@@ -64,10 +66,10 @@ class Endpoints:
         endpoint = self._endpoints.get(url)
         return CircuitState.CLOSED if endpoint is None else endpoint.state
 
-    def last_success_at(self, url: str) -> float:
-        """When anything was last taken by *url*; minus infinity for never."""
+    def served_at(self, url: str, space_id: int) -> float:
+        """When *url* last took something of the space; minus infinity for never, or long ago."""
         endpoint = self._endpoints.get(url)
-        return float("-inf") if endpoint is None else endpoint.last_success_at
+        return _NEVER if endpoint is None else endpoint.served_at.get(space_id, _NEVER)
 
     def admit(self, url: str, now: float, *, retry: bool) -> bool:
         """Whether one more request may start now; if so it counts until it is answered for."""
@@ -111,8 +113,10 @@ class Endpoints:
         endpoint = self._landed(url, now)
         if retry:  # an honoured retry cost the server nothing it did not want
             endpoint.tokens = min(self._most_tokens(), endpoint.tokens + 1.0)
-        endpoint.last_success_at = now
         endpoint.served_at[space_id] = now
+        endpoint.served_at.move_to_end(space_id)
+        if len(endpoint.served_at) > _SERVED_SPACES:
+            endpoint.served_at.popitem(last=False)
         closed = self._lives(endpoint, now)
         # One more at once for each round of answers.
         grown = endpoint.limit + 1.0 / max(1.0, endpoint.limit)

@@ -12,6 +12,7 @@ from mem9_async.queue.lines import LaneLine, Limits, Ready, SpaceLine
 from mem9_async.queue.records import Backlog, FrozenRef
 
 _EPSILON_S = 1e-6
+_SWEEP_FROM = 256  # spaces; with fewer it is not worth looking for idle ones
 _STALE_AGES = 64  # entries of a space's heap that may be out of date before it is made anew
 
 
@@ -25,6 +26,7 @@ class Lanes:
         self._spaces: dict[int, SpaceLine] = {}
         self._turn: deque[int] = deque()
         self._timers: list[tuple[float, int]] = []
+        self._sweeps_at = _SWEEP_FROM
         self.in_flight = 0
         self.depth = 0
         self.waiting_bytes = 0
@@ -52,6 +54,8 @@ class Lanes:
 
         Returns when the lane wants to send, if that is news; None when it was known before.
         """
+        if len(self._spaces) >= self._sweeps_at:
+            self._sweep(now)
         lane = self._lane(lane_id, space_id, endpoint)
         if lane.waiting == 0:
             lane.first_at = now
@@ -275,11 +279,21 @@ class Lanes:
                     continue
                 if space.in_flight >= self._room(space):
                     continue
-                retry = bool(self._lanes[space.turn[0]].frozen)
-                opens_at = self._endpoints.admits_at(space.endpoint, now, retry=retry)
+                opens_at = self._opens_at(space, space.endpoint, now)
                 if opens_at is not None:
                     times.append(max(self._held_until(space), opens_at))
         return min(times, default=None)
+
+    def _opens_at(self, space: SpaceLine, endpoint: str, now: float) -> float | None:
+        """When time alone lets one of the space's lanes send, as _take() would choose."""
+        retry = bool(self._lanes[space.turn[0]].frozen)
+        opens_at = self._endpoints.admits_at(endpoint, now, retry=retry)
+        if not retry or opens_at == now:
+            return opens_at
+        if all(self._lanes[lane_id].frozen for lane_id in space.turn):
+            return opens_at
+        fresh_at = self._endpoints.admits_at(endpoint, now, retry=False)
+        return min((at for at in (opens_at, fresh_at) if at is not None), default=None)
 
     # How it stands
 
@@ -310,11 +324,6 @@ class Lanes:
                 return at
             heapq.heappop(space.ages)
         return None
-
-    def parked_until(self, space_id: int) -> float | None:
-        """Until when the space is parked; None when it is not."""
-        space = self._spaces.get(space_id)
-        return None if space is None else space.parked_until
 
     # Inside
 
@@ -393,6 +402,12 @@ class Lanes:
         space.lanes.discard(lane.lane_id)
         if space.pause_until <= now:
             self._forget_idle(space)
+
+    def _sweep(self, now: float) -> None:
+        # A space that was told to slow down is kept for that, also when it has sent everything.
+        for space in [each for each in self._spaces.values() if each.pause_until <= now]:
+            self._forget_idle(space)
+        self._sweeps_at = _SWEEP_FROM + 2 * len(self._spaces)
 
     def _forget_idle(self, space: SpaceLine) -> None:
         if not space.lanes and not space.in_flight and space.parked_until is None:

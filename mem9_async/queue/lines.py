@@ -74,7 +74,8 @@ class LaneLine:
             return None
         if self.close_now or self.is_full(limits):
             return max(self.not_before, now)
-        return min(self.last_at + limits.linger_s, self.first_at + limits.linger_max_s)
+        lingers_until = min(self.last_at + limits.linger_s, self.first_at + limits.linger_max_s)
+        return max(self.not_before, lingers_until)
 
 
 @dataclass(slots=True)

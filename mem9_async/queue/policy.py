@@ -30,6 +30,7 @@ class Health(StrEnum):
     SLOWED = "slowed"
     FAILED = "failed"
     UNREACHABLE = "unreachable"
+    UNKNOWN = "unknown"  #: it was not asked
 
 
 class Wait(StrEnum):
@@ -62,7 +63,7 @@ RULES: dict[ErrorType, Rule] = {
     ErrorType.CONNECTION_RESET: Rule(Move.RETRY, Health.FAILED),
     ErrorType.READ_TIMEOUT: Rule(Move.RETRY, Health.FAILED),
     ErrorType.PROTOCOL_ERROR: Rule(Move.RETRY, Health.FAILED),
-    ErrorType.BUG: Rule(Move.RETRY, Health.FAILED),
+    ErrorType.BUG: Rule(Move.RETRY, Health.UNKNOWN),
     ErrorType.REQUEST_TIMEOUT: Rule(Move.RETRY, Health.ALIVE),
     ErrorType.UNAVAILABLE: Rule(Move.RETRY, Health.FAILED),
     ErrorType.SERVER_ERROR: Rule(Move.RETRY, Health.FAILED),
@@ -109,9 +110,10 @@ class Waits:
 class Situation:
     """What deciding needs to know besides the outcome.
 
-    `served_others` is True when the endpoint has taken something since this batch first
-    failed; `park_step` counts how often the space was parked in a row; `invalid_responses` how
-    often this batch got an answer that no mem9 would give.
+    `served_others` is True when mem9 has taken something of the same space since this batch was
+    first sent: another space's luck proves nothing, as each has a database of its own.
+    `park_step` counts how often the space was parked in a row; `invalid_responses` how often
+    this batch got an answer that no mem9 would give.
     """
 
     jobs: int
@@ -157,6 +159,10 @@ class Policy:
                 move, wait = Move.PAUSE, Wait.BACKOFF
             case ErrorType.INVALID_RESPONSE if situation.invalid_responses >= _INVALID_RESPONSES:
                 move, wait = Move.PARK, Wait.HOURLY
+            case ErrorType.BUG if situation.jobs > 1:
+                move = Move.SPLIT if situation.attempt >= _SUSPECT_ATTEMPTS else Move.RETRY
+            case ErrorType.BUG if situation.attempt >= self._waits.max_attempts:
+                move = Move.BURY
             case ErrorType.CONFLICT if situation.age_s > _CONFLICT_LIMIT_S:
                 move = Move.BURY
             case _:

@@ -78,6 +78,15 @@ class Park:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadSpace:
+    """A space with dead letters: the newest one's outcome, and when it was set aside."""
+
+    space_id: int
+    outcome: Outcome
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class SpaceStats:
     """One space's jobs by state, and the newest failures among them."""
 

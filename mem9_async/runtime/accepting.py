@@ -1,6 +1,7 @@
 """Takes jobs in: room for them, the commit, and the receipt that is promised."""
 
 from collections.abc import Callable
+from itertools import repeat
 
 import structlog
 
@@ -11,7 +12,7 @@ from mem9_async.models.space import Lane
 from mem9_async.queue import failpoints
 from mem9_async.queue.clock import Clock
 from mem9_async.queue.deliverer import Deliverer
-from mem9_async.queue.journal import JournalCorrupt, JournalError, JournalFull
+from mem9_async.queue.journal import JournalError, JournalFull
 from mem9_async.queue.lanes import Lanes
 from mem9_async.queue.records import Appended
 from mem9_async.runtime.health import Health
@@ -62,64 +63,71 @@ class Accepting:
         refusals = [self._refusal(job, now) for job in jobs]
         taken = [job for job, refusal in zip(jobs, refusals, strict=True) if refusal is None]
         try:
-            appended = iter(self._storage.journal.append(taken, now) if taken else [])
+            appended = self._storage.journal.append(taken, now) if taken else []
         except JournalError as exc:
-            if isinstance(exc, JournalCorrupt):
-                self._storage.damaged = str(exc)
-            self._storage.make_room()
+            self._storage.met(exc)
             reason = "disk_full" if isinstance(exc, JournalFull) else "journal_error"
             log.error("journal.write_failed", error_type=reason, reason=str(exc), jobs=len(taken))
             failed = self._not_written(str(exc), reason)
             return [refusal or failed for refusal in refusals]
+        # All of them are committed: each has to be in its line, whatever becomes of one receipt.
+        for job, each in zip(taken, appended, strict=True):
+            self._line_up(job, each, now)
         failpoints.hit("answer.before")
-        return [
-            refusal or self._receipt(job, next(appended), now)
-            for job, refusal in zip(jobs, refusals, strict=True)
-        ]
+        receipts = map(self._receipt, taken, appended, repeat(now))
+        return [refusal or next(receipts) for refusal in refusals]
 
-    def _receipt(self, job: NewJob, each: Appended, now: float) -> Receipt:
+    def _line_up(self, job: NewJob, each: Appended, now: float) -> None:
+        """Put an accepted job in its lane's line."""
         lanes = self._lanes
         if each.deduplicated:
             if job.wait:
                 lanes.flush(each.space_id, now)
                 self._deliverer.wake()
-        else:
-            wants_at = lanes.appended(
-                each.lane_id,
-                each.space_id,
-                job.lane.space.base_url,
-                each.size,
-                now,
-                close_now=job.wait,
-            )
-            if wants_at is not None:
-                self._deliverer.wake(wants_at)
-            self._underway.accepted(each.job_id, job.lane, job.payload, now)
-        log.debug(
-            "job.accepted",
-            job_id=each.job_id,
-            lane=each.lane_name,
-            space=self._storage.journal.addresses.space_name(each.space_id),
-            bytes=each.size,
-            deduplicated=each.deduplicated or None,
+            return
+        wants_at = lanes.appended(
+            each.lane_id,
+            each.space_id,
+            job.lane.space.base_url,
+            each.size,
+            now,
+            close_now=job.wait,
         )
+        if wants_at is not None:
+            self._deliverer.wake(wants_at)
+        self._underway.accepted(each.job_id, job.lane, job.payload, now)
+
+    def _receipt(self, job: NewJob, each: Appended, now: float) -> Receipt:
         space_id = each.space_id
-        if job.owner is not None:
-            self._stored(job.lane, space_id, job.owner)
-        depth = lanes.space_depth(space_id)
-        oldest_at = lanes.oldest_at(space_id)
+        trouble: Trouble | None = None
+        try:
+            log.debug(
+                "job.accepted",
+                job_id=each.job_id,
+                lane=each.lane_name,
+                space=self._storage.journal.addresses.space_name(space_id),
+                bytes=each.size,
+                deduplicated=each.deduplicated or None,
+            )
+            if job.owner is not None:
+                self._stored(job.lane, space_id, job.owner)
+            trouble = self._trouble(space_id)
+        except JournalError as exc:
+            # The job itself is committed: what cannot be read besides must not deny it.
+            log.error("journal.write_failed", error_type="journal_error", reason=str(exc))
+        oldest_at = self._lanes.oldest_at(space_id)
         # model_construct: these are our own values, and validating them costs more than the commit.
         return Receipt.model_construct(
             job_id=each.job_id,
             deduplicated=each.deduplicated,
             queue=QueueDepth.model_construct(
-                depth=depth,
-                lane_depth=lanes.lane_depth(each.lane_id),
+                depth=self._lanes.space_depth(space_id),
+                lane_depth=self._lanes.lane_depth(each.lane_id),
                 oldest_age_s=None if oldest_at is None else round(max(0.0, now - oldest_at), 3),
             ),
             durability=self._storage.durability,
             durability_reason=self._storage.reason or self._health.reason,
-            trouble=self._trouble(space_id),
+            trouble=trouble,
             notice=self._notices.take(job.lane.space),
             outcome=None,
             waited_out=False,

@@ -21,7 +21,7 @@ from mem9_async.models.space import Space
 from mem9_async.queue.clock import SteadyClock
 from mem9_async.queue.deliverer import Deliverer
 from mem9_async.queue.endpoints import EndpointLimits, Endpoints
-from mem9_async.queue.journal import JournalCorrupt, JournalError
+from mem9_async.queue.journal import JournalError
 from mem9_async.queue.journal.recovery import Recovery
 from mem9_async.queue.journal.reports import Reports
 from mem9_async.queue.lanes import Lanes
@@ -29,6 +29,7 @@ from mem9_async.queue.lines import Limits
 from mem9_async.queue.parking import Parking
 from mem9_async.queue.policy import Decision, Move, Policy, Waits
 from mem9_async.queue.records import Frozen
+from mem9_async.queue.troubles import place_of
 from mem9_async.runtime.accepting import Accepting
 from mem9_async.runtime.delivered import Delivered
 from mem9_async.runtime.direct import Direct
@@ -74,7 +75,7 @@ class App:
         self._news = News(self.clock.now)
         self._notices = Notices(route=self.client, now=self.clock.now, spawn=self._spawn)
         self.underway = Underway(window_s=settings.recent_window_ms / 1000, now=self.clock.now)
-        reports = Reports(journal)
+        self._reports = Reports(journal)
         self.deliverer = Deliverer(
             journal=journal,
             lanes=self.lanes,
@@ -91,7 +92,7 @@ class App:
             storage=storage,
             lanes=self.lanes,
             parking=self.parking,
-            reports=reports,
+            reports=self._reports,
             recovery=self.recovery,
             deliverer=self.deliverer,
             delivered=self._delivered,
@@ -127,7 +128,7 @@ class App:
         self._recall = Recall(
             client=self.client,
             journal=journal,
-            reports=reports,
+            reports=self._reports,
             parking=self.parking,
             underway=self.underway,
             notices=self._notices,
@@ -142,14 +143,15 @@ class App:
         )
         self._load()
 
-    def _load(self) -> None:
+    def _load(self, *, deaths: bool = True) -> None:
         now = self.clock.now()
         settings = self.settings
         longest_s = max(settings.retry_max_backoff_ms / 1000, settings.retry_after_max)
-        caught = self.recovery.recover(now, max_due_in_s=longest_s)
+        caught = self.recovery.recover(now, max_due_in_s=longest_s, deaths=deaths)
         for backlog in self.recovery.backlogs():
             self.lanes.restored(backlog, now)
         self._restore_parks()
+        self._news.dead(self._reports.dead_spaces())
         if self.lanes.depth:
             log.info("journal.recovered", jobs=self.lanes.depth, in_flight=caught)
         if self.storage.reason:
@@ -161,10 +163,12 @@ class App:
         found = {backlog.lane_id: backlog for backlog in self.recovery.backlogs(lane_ids)}
         for lane_id in lane_ids:
             self.lanes.reloaded(lane_id, found.get(lane_id), now)
+        self._news.dead(self._reports.dead_spaces())
 
     def adopted(self) -> None:
         """The journal has taken over another's jobs and parks."""
         self._restore_parks()
+        self._news.dead(self._reports.dead_spaces())
         self.underway.reload()
 
     def _restore_parks(self) -> None:
@@ -177,7 +181,7 @@ class App:
     def start(self) -> None:
         """Begin delivering; from here on the network is used."""
         self._spawn(self._deliver())
-        self._spawn(Upkeep(self).run())
+        self._spawn(self._keep_house())
         log.info("worker.started", jobs=self.lanes.depth, durability=self.storage.durability)
 
     async def aclose(self) -> None:
@@ -217,19 +221,24 @@ class App:
         self._endpoints.abandon_all()
         self.lanes.clear()
         try:
-            self._load()
+            # It was we who gave up what was in flight: that says nothing against the jobs.
+            self._load(deaths=False)
         except JournalError as exc:
-            self.storage.make_room()
+            self.storage.met(exc)
             log.error("journal.write_failed", error_type="journal_error", reason=str(exc))
+            return False
+        except Exception as exc:
+            log.error("worker.crashed", error_type="worker_crash", reason=place_of(exc))
             return False
         return True
 
     def _crashed(self, exc: Exception, crashes: list[float]) -> float:
         """Note why delivery stopped; return after how many seconds it may begin again."""
-        log.error("worker.crashed", error_type="worker_crash", reason=repr(exc)[:300])
+        log.error("worker.crashed", error_type="worker_crash", reason=place_of(exc))
         causes = exc.exceptions if isinstance(exc, ExceptionGroup) else (exc,)
-        if any(isinstance(cause, JournalCorrupt) for cause in causes):
-            self.storage.damaged = str(causes[0])
+        for cause in causes:
+            if isinstance(cause, JournalError):
+                self.storage.met(cause)
         if all(isinstance(cause, JournalError) for cause in causes):
             return _RESTART_AFTER_S  # the disk's trouble, not ours: look again soon
         now = time.monotonic()
@@ -245,7 +254,27 @@ class App:
     def _spawn(self, coroutine: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("worker.crashed", error_type="worker_crash", reason=place_of(error))
+
+    async def _keep_house(self) -> None:
+        while True:
+            try:
+                await Upkeep(self).run()
+            except Exception as exc:
+                if isinstance(exc, JournalError):
+                    self.storage.met(exc)
+                log.error(
+                    "worker.crashed",
+                    stage="upkeep",
+                    error_type="worker_crash",
+                    reason=place_of(exc),
+                )
+                await asyncio.sleep(_RESTART_AFTER_S)
 
     # What the tools ask
 

@@ -4,13 +4,32 @@ A store answers before mem9 does, so a refusal is told by the next answer for th
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 from mem9_async.models.outcome import Outcome, Trouble
 from mem9_async.queue.policy import Decision, Move
+from mem9_async.queue.records import DeadSpace
 
-_State = Literal["retrying", "parked", "dead"]
-_STATES: dict[Move, _State] = {Move.PARK: "parked", Move.BURY: "dead"}
+_DEAD_TOLD_S = 24 * 3600.0  # after that memory_queue alone shows a dead letter
+_COUNTED_EVERY_S = 5.0  # counting costs as much as there is, and receipts ask each time
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    outcome: Outcome
+    state: Literal["retrying", "parked"]
+    reason: str
+    until: float
+
+
+@dataclass(slots=True)
+class _Dead:
+    outcome: Outcome
+    reason: str
+    at: float
+    count: int = 0
+    counted_at: float = float("-inf")
 
 
 class News:
@@ -18,46 +37,77 @@ class News:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._failures: dict[int, tuple[Outcome, _State, str, float]] = {}
+        self._failures: dict[int, _Failure] = {}
+        self._dead: dict[int, _Dead] = {}
 
     def failed(self, space_id: int, outcome: Outcome, decision: Decision) -> None:
-        """Remember a failure until a success answers it."""
-        state: _State = _STATES.get(decision.move, "retrying")
-        until = self._now() + decision.after_s
-        self._failures[space_id] = (outcome, state, decision.reason, until)
+        """Remember a failure until a success answers it, a dead letter until it is seen to."""
+        now = self._now()
+        if decision.move is Move.BURY:
+            self._dead[space_id] = _Dead(outcome, decision.reason, now)
+            return
+        state: Literal["retrying", "parked"] = (
+            "parked" if decision.move is Move.PARK else "retrying"
+        )
+        until = now + decision.after_s
+        self._failures[space_id] = _Failure(outcome, state, decision.reason, until)
 
     def parked(self, space_id: int, outcome: Outcome, reason: str, until: float) -> None:
         """Remember a park that an earlier process left."""
-        self._failures[space_id] = (outcome, "parked", reason, until)
+        self._failures[space_id] = _Failure(outcome, "parked", reason, until)
+
+    def dead(self, found: list[DeadSpace]) -> None:
+        """Remember the dead letters that the journal holds, whoever made them so."""
+        self._dead = {
+            each.space_id: _Dead(each.outcome, str(each.outcome.error_type or "rejected"), each.at)
+            for each in found
+        }
 
     def succeeded(self, space_id: int) -> None:
         """Forget the space's trouble; dead letters stay told."""
-        before = self._failures.get(space_id)
-        if before is not None and before[1] != "dead":
-            del self._failures[space_id]
+        self._failures.pop(space_id, None)
 
     def forget(self, space_id: int) -> None:
         """Drop the trouble of a space that holds nothing any more."""
         self._failures.pop(space_id, None)
+        self._dead.pop(space_id, None)
 
     def trouble(self, space_id: int, *, held: int, dead: Callable[[], int]) -> Trouble | None:
         """What still is wrong with the space's writes; None when nothing is.
 
-        *held* is how many jobs wait; dead letters are told until they are sent again.
+        *held* is how many jobs wait; *dead* counts the dead letters, which are told for a day
+        or until they are sent again.
         """
+        letters = self._letters(space_id, dead)
         failure = self._failures.get(space_id)
-        if failure is None:
-            return None
-        outcome, state, reason, until = failure
-        dead_now = dead()
-        if state == "dead" and not dead_now:
-            del self._failures[space_id]
+        if failure is not None:
+            return Trouble.model_construct(
+                state=failure.state,
+                reason=failure.reason,
+                outcome=failure.outcome,
+                held=held,
+                dead=letters.count if letters else 0,
+                retry_in_s=round(max(0.0, failure.until - self._now()), 3),
+            )
+        if letters is None:
             return None
         return Trouble.model_construct(
-            state=state,
-            reason=reason,
-            outcome=outcome,
+            state="dead",
+            reason=letters.reason,
+            outcome=letters.outcome,
             held=held,
-            dead=dead_now,
-            retry_in_s=None if state == "dead" else round(max(0.0, until - self._now()), 3),
+            dead=letters.count,
+            retry_in_s=None,
         )
+
+    def _letters(self, space_id: int, count: Callable[[], int]) -> _Dead | None:
+        letters = self._dead.get(space_id)
+        if letters is None:
+            return None
+        now = self._now()
+        if now - letters.counted_at >= _COUNTED_EVERY_S:
+            letters.count, letters.counted_at = count(), now
+        if letters.count and now - letters.at < _DEAD_TOLD_S:
+            return letters
+        del self._dead[space_id]
+        return None

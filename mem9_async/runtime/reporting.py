@@ -80,6 +80,7 @@ class Reporting:
         replayed, lane_ids = self._reports.replay(space_id, job_id)
         for backlog in self._recovery.backlogs(lane_ids):
             self._lanes.restored(backlog, now)
+        self._news.dead(self._reports.dead_spaces())
         if replayed:
             self._underway.reload()
             log.info("job.replayed", jobs=replayed, space=self._parking.fingerprint(space_id))

@@ -10,7 +10,7 @@ import structlog
 
 from mem9_async.models.outcome import Confirmation
 from mem9_async.queue import failpoints
-from mem9_async.queue.journal import Journal, JournalCorrupt, JournalError
+from mem9_async.queue.journal import Journal, JournalCorrupt, JournalError, JournalFull
 from mem9_async.queue.journal.salvage import salvage
 from mem9_async.queue.ownership import (
     RESERVE_SUFFIX,
@@ -45,6 +45,13 @@ class Storage:
     def vanished(self) -> bool:
         """Whether somebody has removed the file: what is written to it is kept nowhere."""
         return self.claim is not None and not self.claim.path.exists()
+
+    def met(self, trouble: JournalError) -> None:
+        """Note *trouble*: damage is for the watch to see to, a full disk gets the reserve."""
+        if isinstance(trouble, JournalCorrupt):
+            self.damaged = str(trouble)
+        elif isinstance(trouble, JournalFull):
+            self.make_room()
 
     def make_room(self) -> bool:
         """Spend the reserve, so that outcomes can be recorded on a full disk."""

@@ -1,9 +1,12 @@
 """What is decided is carried out: in the journal, in the lines, and told."""
 
 import asyncio
+import logging
 from pathlib import Path
 
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
 from mem9_async.models.batch import Batch
 from mem9_async.models.outcome import Confirmation, ErrorType, Outcome
@@ -128,24 +131,30 @@ def test_a_sink_that_raises_does_not_stop_delivery() -> None:
     run(main())
 
 
+@pytest.mark.parametrize("wait", [True, False], ids=["at_once", "lingering"])
 @pytest.mark.parametrize("error", [JournalFull("no room"), JournalError("read-only")])
 def test_a_batch_that_cannot_be_written_down_is_not_sent(
-    monkeypatch: pytest.MonkeyPatch, error: JournalError
+    monkeypatch: pytest.MonkeyPatch, error: JournalError, wait: bool
 ) -> None:
-    """Freeze first, then send: without the one there is no other, and it is tried again."""
+    """Freeze first, then send: without the one there is no other; tried again, not in a rush."""
 
     async def main() -> None:
         rack = Rack(always(TAKEN))
 
+        tries = 0
+
         def freeze(*_: object, **__: object) -> None:
+            nonlocal tries
+            tries += 1
             raise error
 
         with monkeypatch.context() as broken:
             broken.setattr(rack.desk.journal, "freeze", freeze)
             async with rack.running():
-                rack.accept(job("a"), wait=True)
+                rack.accept(job("a"), wait=wait)
                 await asyncio.sleep(10.0)
                 assert rack.sink.requests == []
+                assert 3 <= tries <= 6
                 broken.undo()
                 await rack.drained(within_s=5.0)
 
@@ -176,6 +185,105 @@ def test_an_outcome_is_written_down_when_room_has_been_made(
             await rack.drained(within_s=5.0)
 
         assert len(rack.sink.requests) == 1
+        assert rack.desk.difference() == 0
+
+    run(main())
+
+
+@pytest.mark.parametrize("verb", ["delivered", "retry", "bury", "park"])
+def test_an_answer_is_kept_until_it_can_be_written_down(
+    monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    """A disk in trouble for ten seconds: one request, and what is in flight beside it goes on."""
+    answers = {
+        "delivered": TAKEN,
+        "retry": failure(ErrorType.UNAVAILABLE, status=503, maybe_sent=True),
+        "bury": failure(ErrorType.REJECTED, status=400),
+        "park": failure(ErrorType.AUTH, status=401),
+    }
+
+    async def main() -> None:
+        async def answer(batch: Batch) -> Outcome:
+            if batch.lane.session_id == "slow":
+                await asyncio.sleep(8.0)
+                return TAKEN
+            return answers[verb] if len(rack.sink.requests) < 1 else TAKEN
+
+        rack = Rack(answer)
+        rack.room = False
+        real = getattr(rack.desk.journal, verb)
+
+        def fails(*args: object, **keywords: object) -> object:
+            if rack.clock.now() < START + 10.0:
+                raise JournalFull("no room")
+            return real(*args, **keywords)
+
+        monkeypatch.setattr(rack.desk.journal, verb, fails)
+        async with rack.running():
+            rack.accept(job("a"), wait=True)
+            rack.accept(job("b", session="slow", key="another key"), wait=True)
+            await asyncio.sleep(9.0)
+            assert [each.texts for each in rack.sink.requests].count(["a"]) == 1
+            await rack.drained(within_s=120.0)
+
+        assert [each.texts for each in rack.sink.requests].count(["b"]) == 1
+        sent = [each.texts for each in rack.sink.requests].count(["a"])
+        assert sent == (2 if verb in ("retry", "park") else 1)
+        deaths = rack.desk.journal.file.db.execute("SELECT sum(deaths) FROM jobs").fetchone()
+        assert deaths[0] in (None, 0)
+        assert rack.desk.difference() == 0
+
+    run(main())
+
+
+def test_an_observer_that_raises_ends_nothing() -> None:
+    """The batch is settled already; its neighbours in flight are not given up for it."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+
+    async def main() -> None:
+        rack = Rack(always(TAKEN, after_s=1.0))
+
+        def settled(*_: object) -> None:
+            raise ValueError("canary content")
+
+        rack.settled = settled  # type: ignore[method-assign]
+        with capture_logs() as events:
+            async with rack.running():
+                for number in range(4):
+                    rack.accept(job("x", session=f"s{number}"), wait=True)
+                await rack.drained(within_s=10.0)
+
+        assert len(rack.sink.requests) == 4
+        (reason,) = {str(each["reason"]) for each in events if each["event"] == "worker.crashed"}
+        assert reason.startswith("ValueError at ")
+        assert "canary" not in reason
+
+    run(main())
+
+
+def test_a_batch_that_did_not_open_goes_before_what_came_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was frozen, and could not be read just then: nothing of its lane overtakes it."""
+
+    async def main() -> None:
+        rack = Rack(always(TAKEN))
+        opener = rack.desk.journal._opener
+        real = opener.open
+
+        def fails(*args: object) -> object:
+            if rack.clock.now() < START + 5.0:
+                raise JournalError("the disk does not answer")
+            return real(*args)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(opener, "open", fails)
+        async with rack.running():
+            rack.accept(job("a"), wait=True)
+            await asyncio.sleep(1.0)
+            rack.accept(job("b"), wait=True)
+            await rack.drained(within_s=20.0)
+
+        assert [each.texts for each in rack.sink.requests] == [["a"], ["b"]]
         assert rack.desk.difference() == 0
 
     run(main())

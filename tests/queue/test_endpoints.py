@@ -178,7 +178,7 @@ def test_endpoints_do_not_share_a_fate() -> None:
     assert endpoints.admit("http://other.test", 0.0, retry=False)
     assert endpoints.state("http://other.test") is CircuitState.CLOSED
     assert endpoints.reopens_in_s("http://other.test", 0.0) is None
-    assert endpoints.last_success_at("http://other.test") == float("-inf")
+    assert endpoints.served_at("http://other.test", SPACE) == float("-inf")
 
 
 def test_ten_retries_may_go_at_once_and_then_one_in_twelve_seconds() -> None:

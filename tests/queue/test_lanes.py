@@ -1,13 +1,15 @@
 """Which lane may send what, and when."""
 
 import pickle
+import random
 
 import pytest
 
-from mem9_async.queue.endpoints import EndpointLimits
+from mem9_async.queue.endpoints import EndpointLimits, Endpoints
+from mem9_async.queue.lanes import Lanes
 from mem9_async.queue.lines import Limits
-from mem9_async.queue.records import Backlog
-from tests.queue.builders import ENDPOINT_LIMITS, START
+from mem9_async.queue.records import Backlog, FrozenRef
+from tests.queue.builders import BASE_URL, ENDPOINT_LIMITS, LIMITS, START
 from tests.queue.lane_rig import LaneRig
 
 KIB = 1024
@@ -208,7 +210,6 @@ def test_a_parked_space_is_probed_with_one_batch_when_its_time_comes() -> None:
     rig.append(50, 2, close_now=True)
 
     assert rig.start_all() == [50]
-    assert rig.lanes.parked_until(1) == START + 60.0
     assert rig.lanes.wakeup_at(rig.now) == START + 60.0
     rig.now = START + 60.0
     assert rig.start_all() == [0]
@@ -399,3 +400,40 @@ def test_ten_refusals_make_a_real_endpoint_wait_for_tokens() -> None:
 
     assert len(rig.start_all()) == 10
     assert rig.lanes.wakeup_at(rig.now) == pytest.approx(rig.now + 12.0)
+
+
+def test_a_fresh_lane_is_woken_in_time_behind_a_retry_without_a_token() -> None:
+    """The space's turn begins with a lane that must wait; its neighbour need not."""
+    endpoints = Endpoints(ENDPOINT_LIMITS, random.Random(0))
+    lanes = Lanes(LIMITS, endpoints)
+    for _ in range(10):
+        endpoints.admit(BASE_URL, START, retry=True)
+    endpoints.abandon_all()
+    lanes.appended(1, 1, BASE_URL, 10, START, close_now=True)
+    assert lanes.next(START) is not None
+    lanes.frozen(1, jobs=1, size=10, oldest_at=START, next_at=None)
+    lanes.pause(1, START + 1.0)
+    lanes.again(1, (FrozenRef(1, 1, 10, START, START),), START)
+    lanes.appended(2, 1, BASE_URL, 10, START, close_now=True)
+
+    assert lanes.next(START) is None
+    assert lanes.wakeup_at(START) == START + 1.0
+    ready = lanes.next(START + 1.0)
+    assert ready is not None
+    assert ready.lane_id == 2
+
+
+def test_spaces_that_were_told_to_slow_down_do_not_pile_up() -> None:
+    """They are forgotten when the pause is over and nothing waits, though nobody asks again."""
+    endpoints = Endpoints(ENDPOINT_LIMITS, random.Random(0))
+    lanes = Lanes(LIMITS, endpoints)
+    for space_id in range(1, 2_001):
+        now = START + space_id
+        lanes.appended(space_id, space_id, BASE_URL, 10, now, close_now=True)
+        assert lanes.next(now) is not None
+        lanes.frozen(space_id, jobs=1, size=10, oldest_at=now, next_at=None)
+        lanes.pause(space_id, now + 5.0)
+        lanes.settled(space_id, now, size=10, gone=1)
+        endpoints.abandon_all()
+
+    assert len(lanes._spaces) < 600

@@ -36,7 +36,6 @@ def test_a_park_is_in_the_journal_before_it_holds() -> None:
     assert house.desk.journal.parks() == house.parking.all()
     assert house.parking.is_parked_beyond(house.space_id, START + 899.0)
     assert not house.parking.is_parked_beyond(house.space_id, START + 900.0)
-    assert house.lanes.parked_until(house.space_id) == START + 900.0
     assert house.lanes.next(START + 1.0) is None
 
 
@@ -108,4 +107,5 @@ def test_a_restored_park_is_clamped_against_clock_jumps(
 
     (park,) = house.parking.all()
     assert park.until == found
-    assert house.lanes.parked_until(house.space_id) == found
+    house.lanes.appended(1, house.space_id, BASE_URL, 1, START - 1.0, close_now=True)
+    assert house.lanes.wakeup_at(START - 1.0) == found

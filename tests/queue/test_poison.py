@@ -95,6 +95,29 @@ def test_a_500_for_everybody_makes_no_dead_letter() -> None:
     run(main())
 
 
+def test_a_space_whose_database_is_broken_loses_nothing_while_others_are_served() -> None:
+    """Another space's luck proves nothing about a job: after ten minutes of 500 all of it goes."""
+
+    async def main() -> None:
+        async def answer(batch: Batch) -> Outcome:
+            sick = batch.lane.space.key == "sick" and rack.clock.now() < START + 600.0
+            return SERVER_ERROR if sick else TAKEN
+
+        rack = Rack(answer)
+        async with rack.running():
+            for number in range(100):
+                rack.accept(job(f"s{number}", session=f"c{number % 10}", key="sick"))
+            for second in range(600):
+                rack.accept(job(f"h{second}", session="h", key="well"))
+                await asyncio.sleep(1.0)
+            await rack.drained(within_s=600.0)
+
+        assert rack.desk.journal.counters().get("dead", 0) == 0
+        assert rack.desk.difference() == 0
+
+    run(main())
+
+
 def test_a_504_halves_the_batch_and_waits_a_minute() -> None:
     """mem9 had too much to extract: less at once, later, in order."""
 

@@ -75,7 +75,7 @@ TABLE = [
         504,
     ),
     # ours
-    Row(ErrorType.BUG, Move.RETRY, Move.RETRY, Health.FAILED, _BACKOFF),
+    Row(ErrorType.BUG, Move.RETRY, Move.RETRY, Health.UNKNOWN, _BACKOFF),
     Row(ErrorType.KEY_MISSING, Move.PARK, Move.PARK, Health.ALIVE, _FIXED_AUTH),
     Row(ErrorType.PAYLOAD_MISMATCH, Move.BURY, Move.BURY, Health.ALIVE, _AT_ONCE),
     Row(ErrorType.DEADLINE_EXCEEDED, Move.BURY, Move.BURY, Health.ALIVE, _AT_ONCE),
@@ -302,6 +302,16 @@ def test_an_unreadable_success_is_tried_five_times_and_then_parks() -> None:
 
     assert [each.move for each in moves] == [Move.RETRY, Move.RETRY, Move.PARK, Move.PARK]
     assert moves[-1].after_s == HOUR_S
+
+
+def test_a_job_that_our_own_code_cannot_send_is_found_and_set_aside() -> None:
+    """Halved to find it, then as many attempts as anything that may be poison; no outage."""
+    moves = [
+        _decide(ErrorType.BUG, _situation(jobs, attempt)).move
+        for jobs, attempt in ((20, 3), (20, 4), (1, 24), (1, 25))
+    ]
+
+    assert moves == [Move.RETRY, Move.SPLIT, Move.RETRY, Move.BURY]
 
 
 def test_a_conflict_is_a_dead_letter_after_a_day() -> None:

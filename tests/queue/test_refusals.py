@@ -277,7 +277,6 @@ def test_an_open_circuit_is_told_and_probed() -> None:
             for lane in range(40):
                 rack.accept(job("x", session=f"s{lane}", key=f"key {lane % 10}"), wait=True)
             await asyncio.sleep(120.0)
-            assert rack.deliverer.circuit_open(BASE_URL)
             assert rack.endpoints.state(BASE_URL) is not CircuitState.CLOSED
             assert len(rack.sink.requests) < 45
             down = False

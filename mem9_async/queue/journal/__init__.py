@@ -1,12 +1,12 @@
 """The journal: accepted jobs in SQLite. The only package that touches sqlite3."""
 
-from mem9_async.queue.journal.file import (
+from mem9_async.queue.journal.errors import (
     JournalCorrupt,
     JournalError,
-    JournalFile,
     JournalFull,
     JournalNewer,
 )
+from mem9_async.queue.journal.file import JournalFile
 from mem9_async.queue.journal.journal import Journal
 
 __all__ = [

@@ -1,10 +1,9 @@
-"""One SQLite file: opening it safely, its transactions, its errors, its counters.
+"""One SQLite file: opening it safely, its transactions, its counters.
 
 One connection, used by one thread only: that makes SQLite's WAL-reset bug (3.7.0 to
 3.51.2, two connections) impossible here.
 """
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,31 +11,13 @@ from pathlib import Path
 from mem9_async.queue import failpoints
 from mem9_async.queue.ids import uuid7
 from mem9_async.queue.journal import schema
+from mem9_async.queue.journal.connection import connect
+from mem9_async.queue.journal.errors import JournalCorrupt, JournalForeignKey, JournalNewer
 from mem9_async.queue.journal.migrations import MIGRATIONS
 from mem9_async.queue.sealing import Sealer
 
 # A larger file is not read through at the start: its damage, if any, is met in use.
 _CHECKED_UP_TO_BYTES = 64 * 1024 * 1024
-
-
-class JournalError(Exception):
-    """The journal could not do what it was asked; nothing was changed."""
-
-
-class JournalFull(JournalError):
-    """The disk (or the page limit) has no room."""
-
-
-class JournalCorrupt(JournalError):
-    """The file is not a journal, or is damaged."""
-
-
-class JournalForeignKey(JournalError):
-    """The journal was sealed with another key; it is left untouched."""
-
-
-class JournalNewer(JournalError):
-    """The file was written by a newer version of the plugin and is left untouched."""
 
 
 class JournalFile:
@@ -49,11 +30,9 @@ class JournalFile:
         """
         self.path = path
         self.on_rollback: Callable[[], None] = lambda: None
-        with translated():
-            self.db = sqlite3.connect(path or ":memory:", isolation_level=None)
+        self.db = connect(path)
         try:
-            with translated():
-                self._prepare("FULL" if durability == "power" else "NORMAL", sealer)
+            self._prepare("FULL" if durability == "power" else "NORMAL", sealer)
         except BaseException:
             self.db.close()
             raise
@@ -66,7 +45,7 @@ class JournalFile:
             raise JournalCorrupt("the file is an SQLite database, but not a journal of mem9_async")
         if version > schema.VERSION:
             raise JournalNewer(f"schema {version} is newer than ours, {schema.VERSION}")
-        self.db.executescript(schema.PRAGMAS.format(synchronous=synchronous))
+        self._run(schema.PRAGMAS.format(synchronous=synchronous))
         if empty:
             with self.transaction():
                 self._run(schema.TABLES)
@@ -99,7 +78,7 @@ class JournalFile:
 
     def _run(self, statements: str) -> None:
         for statement in statements.split(";"):
-            self.db.execute(statement)
+            self.db.execute(statement).fetchall()
 
     def _pragma(self, name: str) -> int:
         return int(self.db.execute(f"PRAGMA {name}").fetchone()[0])
@@ -111,16 +90,15 @@ class JournalFile:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit what the block writes, or nothing of it."""
-        with translated():
-            self.db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self.db.execute("COMMIT")
-            except BaseException:
-                if self.db.in_transaction:
-                    self.db.execute("ROLLBACK")
-                self.on_rollback()
-                raise
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.db.execute("COMMIT")
+        except BaseException:
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
+            self.on_rollback()
+            raise
 
     def count(self, name: str, amount: int) -> None:
         """Add *amount* to a counter; belongs inside a transaction."""
@@ -151,22 +129,8 @@ class JournalFile:
     def checkpoint(self) -> None:
         """Move the write-ahead log into the file and give free pages back to the disk."""
         failpoints.hit("checkpoint.before")
-        with translated():
-            self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            self.db.execute("PRAGMA incremental_vacuum(2000)").fetchall()
-            # The vacuum itself was written ahead: only this shortens the file.
-            self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self.db.execute("PRAGMA incremental_vacuum(2000)").fetchall()
+        # The vacuum itself was written ahead: only this shortens the file.
+        self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         failpoints.hit("checkpoint.after")
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Turn SQLite's errors into ours, keeping the cause."""
-    try:
-        yield
-    except sqlite3.OperationalError as exc:
-        if exc.sqlite_errorcode == sqlite3.SQLITE_FULL:
-            raise JournalFull("no room on the disk for the journal") from exc
-        raise JournalError(f"the journal cannot be used: {exc}") from exc
-    except sqlite3.DatabaseError as exc:
-        raise JournalCorrupt(f"the journal is damaged: {exc}") from exc

@@ -17,7 +17,7 @@ from mem9_async.models.outcome import Confirmation, Outcome
 from mem9_async.queue import failpoints
 from mem9_async.queue.ids import uuid7
 from mem9_async.queue.journal.addresses import Addresses
-from mem9_async.queue.journal.file import JournalFile, translated
+from mem9_async.queue.journal.file import JournalFile
 from mem9_async.queue.journal.opener import Opener
 from mem9_async.queue.journal.outcomes import open_outcome, seal_outcome
 from mem9_async.queue.journal.payloads import job_place
@@ -54,9 +54,9 @@ class Journal:
         self._opener = Opener(
             self.file, self.addresses, sealer, confirmation=confirmation, leaving=self.counted
         )
+        self._unopened: dict[int, int] = {}
         try:
-            with translated():
-                self._number()
+            self._number()
         except BaseException:
             self.file.close()
             raise
@@ -147,6 +147,8 @@ class Journal:
         in flight at two process deaths, goes alone. Jobs that fail their integrity check are
         set aside as dead letters; `Frozen.lost` says how many.
         """
+        if (row := self._unopened.get(lane_id)) is not None:
+            return self._open_at_last(lane_id, row, now)
         lost = lost_size = 0
         while True:
             found = self._freeze_next(lane_id, max_jobs, max_bytes, now)
@@ -185,7 +187,20 @@ class Journal:
                 (row, lane_id, rows[0][0], rows[taken - 1][0]),
             )
         failpoints.hit("freeze.committed")
-        return self._opener.open(row, next_at, now)
+        # Should it not open now, it must be opened before anything behind it is sent.
+        self._unopened[lane_id] = row
+        found = self._opener.open(row, next_at, now)
+        del self._unopened[lane_id]
+        return found
+
+    def _open_at_last(self, lane_id: int, row: int, now: float) -> Frozen | None:
+        behind = self._db.execute(
+            "SELECT accepted_at FROM jobs WHERE lane_id = ? AND state = 0 ORDER BY seq LIMIT 1",
+            (lane_id,),
+        ).fetchone()
+        found = self._opener.open(row, behind[0] if behind else None, now)
+        del self._unopened[lane_id]
+        return found
 
     def restart(self, row: int, now: float) -> Frozen | None:
         """Mark the frozen batch *row* as being sent again, one attempt more; None if it is gone.

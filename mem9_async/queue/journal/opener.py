@@ -9,7 +9,8 @@ from mem9_async.models.batch import Batch
 from mem9_async.models.job import Payload
 from mem9_async.models.outcome import Confirmation, ErrorType
 from mem9_async.queue.journal.addresses import Addresses
-from mem9_async.queue.journal.file import JournalError, JournalFile
+from mem9_async.queue.journal.errors import JournalError
+from mem9_async.queue.journal.file import JournalFile
 from mem9_async.queue.journal.outcomes import SPOILED, seal_outcome
 from mem9_async.queue.journal.payloads import SEALED_COLUMNS, SealedJob
 from mem9_async.queue.records import Frozen

@@ -23,18 +23,20 @@ class Recovery:
         self._file = journal.file
         self._sealer = journal.sealer
 
-    def recover(self, now: float, *, max_due_in_s: float) -> int:
+    def recover(self, now: float, *, max_due_in_s: float, deaths: bool = True) -> int:
         """Make ready what the last process left: return how many jobs it had in flight.
 
         Batches that were being sent may have arrived: they go again, counted as redelivered.
-        A job in flight at two deaths goes alone from now on, at three it is set aside.
+        A job in flight at two deaths goes alone from now on, at three it is set aside; without
+        *deaths* it was we who began anew, not a process that died.
         Due times are clamped into [now, now + *max_due_in_s*]: the wall clock may have jumped.
         """
         db = self._file.db
         with self._journal.counted():
             caught = db.execute(
-                "UPDATE jobs SET deaths = deaths + 1 WHERE batch_row IN"
-                " (SELECT batch_row FROM batches WHERE state = 1)"
+                "UPDATE jobs SET deaths = deaths + ? WHERE batch_row IN"
+                " (SELECT batch_row FROM batches WHERE state = 1)",
+                (deaths,),
             ).rowcount
             db.execute(
                 "UPDATE batches SET state = 2, maybe_sent = 1, due_at = ? WHERE state = 1", (now,)

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from mem9_async.models.job import JobReport, JobState
 from mem9_async.queue.journal.journal import Journal
-from mem9_async.queue.journal.outcomes import open_outcome
+from mem9_async.queue.journal.outcomes import SPOILED, open_outcome
 from mem9_async.queue.journal.payloads import SEALED_COLUMNS, SealedJob
-from mem9_async.queue.records import SpaceStats, Waiting
+from mem9_async.queue.records import DeadSpace, SpaceStats, Waiting
 
 _STATES = {0: JobState.AVAILABLE, 4: JobState.DEAD, 5: JobState.CANCELLED}
 _BATCH_STATES = {1: JobState.IN_FLIGHT, 2: JobState.RETRYABLE}
@@ -108,6 +108,18 @@ class Reports:
             if row is not None:
                 found[job_id] = _state(row[1], row[2], parked=parked)
         return found
+
+    def dead_spaces(self) -> list[DeadSpace]:
+        """Every space that has dead letters."""
+        newest = self._db.execute(
+            # A bare column of a query with max() is that of the row which has it.
+            "SELECT space_id, max(finished_at), sealed_outcome FROM jobs JOIN lanes USING (lane_id)"
+            " WHERE finished_at IS NOT NULL AND state = 4 GROUP BY space_id"
+        ).fetchall()
+        return [
+            DeadSpace(space_id, open_outcome(self._sealer, sealed) or SPOILED, at)
+            for space_id, at, sealed in newest
+        ]
 
     def dead(self, space_id: int) -> int:
         """How many dead letters the space has."""

@@ -12,7 +12,6 @@ from typing import Any
 import structlog
 
 from mem9_async.queue import failpoints
-from mem9_async.queue.journal.file import translated
 from mem9_async.queue.journal.journal import Journal
 from mem9_async.queue.journal.payloads import SEALED_COLUMNS, SealedJob
 
@@ -49,18 +48,17 @@ class Takeover:
 
         Between two steps the caller may do other things. At the end the orphan is empty.
         """
-        with translated():
-            self._copy_spaces()
-            low = self._resumed() or self._reserved()
-            lanes: dict[int, _NewLane | None] = {}
-            while True:
-                rows = self._next_rows()
-                if not rows:
-                    self._to.execute("DELETE FROM meta WHERE name = ?", (self._mark,))
-                    return
-                touched = self._move(rows, low, lanes)
-                low += len(rows)
-                yield len(rows), touched
+        self._copy_spaces()
+        low = self._resumed() or self._reserved()
+        lanes: dict[int, _NewLane | None] = {}
+        while True:
+            rows = self._next_rows()
+            if not rows:
+                self._to.execute("DELETE FROM meta WHERE name = ?", (self._mark,))
+                return
+            touched = self._move(rows, low, lanes)
+            low += len(rows)
+            yield len(rows), touched
 
     def _next_rows(self) -> list[_Row]:
         rows = self._from.execute(

@@ -100,9 +100,7 @@ class _Disk:
     def execute(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
         """As the connection does, unless the disk is full."""
         if self.full and statement == "COMMIT":
-            error = sqlite3.OperationalError("database or disk is full")
-            error.sqlite_errorcode = sqlite3.SQLITE_FULL
-            raise error
+            raise JournalFull("no room")
         return self._db.execute(statement, values)
 
 
