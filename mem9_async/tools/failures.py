@@ -13,6 +13,7 @@ from mem9_async.tools.payloads import Failure, Quota, QuotaAction, Reason, Retry
 REQUEST_FAILED = "mem9 request failed"
 _DENIED_WAIT_S = 60.0  # mem9's post-quota window, where it names no wait
 _TOO_MANY_REQUESTS = 429
+_NO_ROUTE = "route_not_found"
 
 #: error_type -> what a caller can make of it, and whether the same call may succeed later.
 _ADVICE: dict[ErrorType, tuple[Reason, bool]] = {
@@ -67,10 +68,14 @@ def of_outcome(outcome: Outcome) -> Failure:
         return _denied(outcome, outcome.denial)
     error_type = outcome.error_type or ErrorType.SERVER_ERROR
     reason, retryable = _ADVICE[error_type]
+    code = str(error_type)
+    if outcome.error_code == _NO_ROUTE:
+        # Nothing is known of the memory: it was not mem9 that said 404, or a mem9 without the route.
+        code, reason = _NO_ROUTE, "unavailable"
     answered = outcome.http_status is not None and error_type is not ErrorType.INVALID_RESPONSE
     return Failure(
         error=REQUEST_FAILED if answered else outcome.error or REQUEST_FAILED,
-        code=str(error_type),
+        code=code,
         status_code=outcome.http_status,
         detail=outcome.detail,
         retry=Retry(reason=reason, retryable=retryable, after_s=outcome.retry_after_s),

@@ -10,7 +10,6 @@ from mem9_async.tools.payloads import Answer, Failure, Part, Retry
 
 LOW_SCORE = 0.3
 _PENDING_AFTER_S = 30.0  # mem9 takes seconds to minutes; nothing shorter is worth a metered recall
-_HELD = frozenset({JobState.PARKED, JobState.DEAD})
 
 
 class FoundMemory(Part):
@@ -57,16 +56,15 @@ class SearchAnswer(Answer):
     @classmethod
     def failed(cls, failure: Failure) -> Self:
         """Return the answer that tells *failure*: an empty list that says it is no finding."""
-        if failure.retry is None:
-            return cls(**dict(failure))
-        retry = failure.retry.model_copy(update={"suggested_queries": ()})
-        told = failure.model_copy(update={"retry": retry})
-        # A refusal of our own says itself what to do; mem9's answer, or none, needs the sentence.
-        asked = failure.status_code is not None or retry.retryable
-        return cls(
-            retry_hint=hints.retry_sentence(retry.reason, (), retry.after_s) if asked else None,
-            **dict(told),
-        )
+        advice = failure.retry
+        told = dict(failure)
+        if advice is not None:
+            told["retry"] = advice.model_copy(update={"suggested_queries": ()})
+            # A refusal of our own says itself what to do; mem9's answer, or none, needs the
+            # sentence.
+            if failure.status_code is not None or advice.retryable:
+                told["retry_hint"] = hints.retry_sentence(advice.reason, (), advice.after_s)
+        return cls(**told)
 
 
 def found(query: SearchQuery, result: SearchResult) -> SearchAnswer:
@@ -123,7 +121,7 @@ def _retry(query: SearchQuery, result: SearchResult) -> Retry | None:
         if suggestion != result.effective_query
     )
     if result.pending:
-        moving = any(write.state not in _HELD for write in result.pending)
+        moving = any(write.state is not JobState.PARKED for write in result.pending)
         return Retry(
             reason="pending_writes",
             retryable=moving,
@@ -132,13 +130,18 @@ def _retry(query: SearchQuery, result: SearchResult) -> Retry | None:
         )
     return Retry(
         reason="low_confidence" if result.memories else "no_match",
-        # One search in other words is worth its unit; a third recall in a turn is not.
-        retryable=result.attempts == 1,
+        # One search in other words is worth its unit; a second is not.
+        retryable=not _in_other_words(query, result),
         suggested_queries=suggested,
     )
 
 
 def _sentence(retry: Retry, result: SearchResult) -> str:
-    if result.attempts > 1 and retry.reason != "pending_writes":
+    if not retry.retryable and retry.reason != "pending_writes":
         return "Nothing better was found in other words either; do not search again, go on without."
     return hints.retry_sentence(retry.reason, retry.suggested_queries or (), retry.after_s)
+
+
+def _in_other_words(query: SearchQuery, result: SearchResult) -> bool:
+    # Not by the attempts: those also count a request that failed and was sent again as it was.
+    return result.effective_query != query.query

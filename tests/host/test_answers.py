@@ -189,3 +189,16 @@ async def test_a_store_that_is_only_held_up_does_not_fail_its_node(stage: Stage)
     answer = await stage.host.invoke("memory_store", wanted, keys)
     assert answer.json["ok"] is True
     assert answer.json["delivery"]["held"] == 2
+
+
+async def test_a_search_that_was_sent_again_has_not_been_asked_in_other_words(
+    stage: Stage,
+) -> None:
+    """A hiccup of the server counts a unit; the suggestion is still to be tried."""
+    replies = Reply.json(503, {"error": "overloaded"}), Reply.json(200, {**PAGE, "memories": []})
+    keys = credentials(stage.mem9.base_url("hiccup", *replies), KEY)
+    answer = await stage.host.invoke("memory_search", {"query": "what is my favourite tea?"}, keys)
+
+    assert answer.json["attempts"] == 2
+    assert answer.json["retry"]["retryable"] is True
+    assert "search once more" in str(answer.json["retry_hint"])

@@ -59,7 +59,7 @@ class FakeBackend:
     def __init__(self) -> None:
         self.settings = Settings()
         self.receipt = receipt()
-        self.result = SearchResult(effective_query="q", memories=(), available=0)
+        self.result: SearchResult | None = None
         self.page = MemoryPage(memories=(), total=0, limit=20, offset=0)
         self.memories: dict[str, Memory] = {}
         self.report = QueueReport(
@@ -96,7 +96,9 @@ class FakeBackend:
         """Recall."""
         self._raise()
         self.searches.append((query, include_pending, retry_query))
-        return self.result
+        return self.result or SearchResult(
+            effective_query=query.query, memories=(), available=0
+        )
 
     def list_memories(self, query: ListQuery) -> MemoryPage:
         """Return the page."""

@@ -83,6 +83,12 @@ SLOW = Outcome(error_type=ErrorType.READ_TIMEOUT, error="mem9 did not answer in 
 UNREADABLE = Outcome(
     error_type=ErrorType.INVALID_RESPONSE, http_status=200, error="mem9 answered in another form."
 )
+ELSEWHERE = Outcome(
+    error_type=ErrorType.NOT_FOUND,
+    http_status=404,
+    error_code="route_not_found",
+    detail="404 page not found",
+)
 FULL = Memory(
     id="m1",
     content="User prefers Python",
@@ -164,6 +170,7 @@ def _failures(tool: str, parameters: dict[str, object], meter: str) -> list[Scen
         "unreachable": UNREACHABLE,
         "timeout": SLOW,
         "not mem9": UNREADABLE,
+        "wrong address": ELSEWHERE,
     }
     failed: list[Scenario] = [
         Scenario(tool, name, parameters, error=RequestFailed(outcome))
@@ -226,6 +233,7 @@ SCENARIOS = [
     ),
     _waited("waited, failed", SERVER_ERROR),
     _waited("waited, unreachable", UNREACHABLE),
+    _waited("waited, wrong address", ELSEWHERE),
     Scenario(
         "memory_store",
         "waited out",
@@ -248,7 +256,9 @@ SCENARIOS = [
     _search("found", FULL, BARE),
     _search("found with a notice", FULL, notice="mem9 recall has used 80% of included quota."),
     _search("nothing matched"),
-    _search("nothing matched twice", attempts=2),
+    _search("nothing matched, sent again", attempts=2),
+    _search("nothing matched in other words", attempts=2, effective_query="language"),
+    _search("weak matches in other words", WEAK, attempts=2, effective_query="language"),
     _search("weak matches", WEAK),
     _search("on its way", pending=(ON_ITS_WAY,)),
     _search("held up", pending=(HELD,)),

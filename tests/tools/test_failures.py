@@ -82,6 +82,19 @@ def test_an_unreadable_answer_says_so_whatever_its_status() -> None:
     assert failure.error == "Not mem9's form."
 
 
+def test_a_wrong_address_is_not_a_missing_memory() -> None:
+    """Models are told that `not_found` means gone: that must be mem9's own word."""
+    lost = Outcome(error_type=ErrorType.NOT_FOUND, http_status=404, error_code="not_found")
+    elsewhere = lost.model_copy(update={"error_code": "route_not_found"})
+
+    failure = failures.of_outcome(elsewhere)
+
+    assert failures.of_outcome(lost).code == "not_found"
+    assert failure.code == "route_not_found"
+    assert failure.retry is not None
+    assert (failure.retry.reason, failure.retry.retryable) == ("unavailable", False)
+
+
 def _denied(status: int, **parts: object) -> Outcome:
     denial = QuotaDenial.model_validate({"message": "Denied.", "user_message": "Say so.", **parts})
     return Outcome(error_type=ErrorType.QUOTA_EXHAUSTED, http_status=status, denial=denial)
