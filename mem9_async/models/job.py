@@ -115,8 +115,8 @@ class Receipt(BaseModel):
     (a power cut too) or `none` (memory only; `durability_reason` says why).
     `trouble` is what went wrong with earlier jobs of this space and still holds.
     `outcome` is set only for a job that was asked to wait and whose first attempt has ended;
-    `waited_out` when that did not happen in time. `kept` is False where nothing can be kept:
-    then a failed outcome is the end of the job.
+    `waited_out` when that did not happen in time; `dead` when that attempt made the job a dead
+    letter. `kept` is False where nothing can be kept: then a failed outcome is the end of the job.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -130,6 +130,7 @@ class Receipt(BaseModel):
     notice: str | None = None
     outcome: Outcome | None = None
     waited_out: bool = False
+    dead: bool = False
     kept: bool = True
 
 

@@ -14,7 +14,7 @@ import structlog
 
 from mem9_async.client.client import Mem9Client
 from mem9_async.models.errors import Mem9AsyncError
-from mem9_async.models.job import NewJob, QueueCommand, QueueReport, Receipt
+from mem9_async.models.job import JobState, NewJob, QueueCommand, QueueReport, Receipt
 from mem9_async.models.memory import SearchQuery, SearchResult
 from mem9_async.models.outcome import Confirmation, ErrorType, Outcome
 from mem9_async.models.space import Space
@@ -309,10 +309,16 @@ class App:
             update={
                 "outcome": outcome,
                 "waited_out": outcome is None,
+                "dead": self._is_dead(space_id, receipt.job_id),
                 "trouble": self._reporting.trouble(space_id),
                 "notice": self._notices.take(job.lane.space) or receipt.notice,
             }
         )
+
+    def _is_dead(self, space_id: int, job_id: str) -> bool:
+        # Of this job: what the space's trouble says may be another's.
+        report = self._reports.find(space_id, job_id, parked=False, now=self.clock.now())
+        return report is not None and report.state is JobState.DEAD
 
     async def search(
         self, query: SearchQuery, *, include_pending: bool, retry_query: str | None

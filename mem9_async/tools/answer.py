@@ -30,8 +30,8 @@ def reply[A: Answer](
     """Answer *tool*'s call with what *work* comes to; return nothing for the SDK to send.
 
     The JSON and a variable for every name of *shape* are written at once. With `error_mode`
-    `raise`, a failure raises CallFailed instead: its text begins with the stable codes and
-    holds no key, because Dify stores text and traceback.
+    `raise`, a failure raises CallFailed instead (`Answer.fails_node`): its text begins with the
+    stable codes and holds no key, because Dify stores text and traceback.
     """
     call = Call(
         parameters=parameters,
@@ -41,7 +41,7 @@ def reply[A: Answer](
         app_id=tool.session.app_id,
     )
     answer = outcome(call, work, shape, backend)
-    if not answer.ok and parameters.get("error_mode") == "raise":
+    if answer.fails_node and parameters.get("error_mode") == "raise":
         raise CallFailed(without_keys(error_text(answer), call))
     send(tool, answer)
     return ()

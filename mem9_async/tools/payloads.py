@@ -97,6 +97,11 @@ class Answer(Failure):
         """Return the answer that tells *failure*."""
         return cls(**dict(failure))
 
+    @property
+    def fails_node(self) -> bool:
+        """Whether a node with error_mode `raise` fails by this answer."""
+        return not self.ok
+
     def as_json(self) -> dict[str, JsonValue]:
         """Return the JSON object: what is unknown is absent."""
         dumped: dict[str, JsonValue] = self.model_dump(

@@ -16,9 +16,20 @@ _HINT_KEPT = (
     "The job is kept in the queue under its job_id; the plugin sends it again where that can help. "
     "Do not store it a second time."
 )
-_HINT_LOST = (
-    "Nothing can be kept where the plugin runs, so this memory was not taken: store it again when "
-    "mem9 can be reached."
+_HINT_DEAD = (
+    "mem9 refused the job for good, so it was set aside and will not be delivered by itself. Do "
+    "not store it again as it is; once the cause is gone, memory_queue with action retry_dead and "
+    "this job_id sends it again."
+)
+_NOT_KEPT = "Nothing can be kept where the plugin runs"
+_HINT_LOST = f"{_NOT_KEPT}, so this memory was not taken: store it again later."
+_HINT_REFUSED = (
+    f"{_NOT_KEPT}, so this memory was not taken. Storing it again as it is will not help: first "
+    "mend what the error names."
+)
+_HINT_UNSURE = (
+    f"{_NOT_KEPT}, and whether mem9 has taken this memory is not known: look for it with "
+    "memory_search in a few minutes, and store it again only if it is not found."
 )
 _PINNED_NOTE = "A pinned memory belongs to the whole space: mem9 keeps no session on it."
 
@@ -55,7 +66,7 @@ class StoreAnswer(Answer):
 
     nullable: ClassVar[frozenset[str]] = frozenset({"session_id"})
 
-    status: Literal["accepted", "ok", "queued"] | None = None
+    status: Literal["accepted", "ok", "queued", "dead"] | None = None
     accepted: bool | None = None
     searchable_now: bool | None = None
     session_id: str | None = None
@@ -67,6 +78,11 @@ class StoreAnswer(Answer):
     queue: Queue | None = None
     delivery: Delivery | None = None
     durability: Durability | None = None
+
+    @property
+    def fails_node(self) -> bool:
+        """False also for a failure whose job is kept: the node's retry would store it twice."""
+        return not (self.ok or self.accepted)
 
 
 def accepted(job: NewJob, receipt: Receipt) -> StoreAnswer:
@@ -127,18 +143,22 @@ def _note(trouble: Trouble) -> str:
 
 def _untaken(job: NewJob, receipt: Receipt, failure: Failure) -> StoreAnswer:
     if not receipt.kept:
-        lost = {"accepted": False, "hint": _HINT_LOST, "durability": _durability(receipt)}
+        lost = {
+            "accepted": False,
+            "hint": _hint_lost(receipt, failure),
+            "durability": _durability(receipt),
+        }
         return StoreAnswer.failed(failure).model_copy(update=lost)
     # The plugin itself sends the job again: calling once more would only store it twice.
     retry = failure.retry and failure.retry.model_copy(update={"retryable": False})
     told = StoreAnswer.failed(failure.model_copy(update={"retry": retry}))
     return told.model_copy(
         update={
-            "status": "queued",
-            "accepted": True,
+            "status": "dead" if receipt.dead else "queued",
+            "accepted": not receipt.dead,
             "searchable_now": False,
             "session_id": job.lane.session_id,
-            "hint": _HINT_KEPT,
+            "hint": _HINT_DEAD if receipt.dead else _HINT_KEPT,
             "message": _message(job, receipt, receipt.outcome),
             "job_id": receipt.job_id,
             "deduplicated": receipt.deduplicated,
@@ -147,6 +167,13 @@ def _untaken(job: NewJob, receipt: Receipt, failure: Failure) -> StoreAnswer:
             "durability": _durability(receipt),
         }
     )
+
+
+def _hint_lost(receipt: Receipt, failure: Failure) -> str:
+    # A request that was still under way when the time was up may have arrived.
+    if receipt.outcome is None or receipt.outcome.maybe_sent:
+        return _HINT_UNSURE
+    return _HINT_LOST if failure.retry and failure.retry.retryable else _HINT_REFUSED
 
 
 def _waited_out(receipt: Receipt) -> Failure:

@@ -11,7 +11,7 @@ from mem9_async.tools.call import Call
 _WHAT_TO_DO = {
     "unauthorized": "Check mem9_api_key, and that mem9_base_url is the server this key is from.",
     "invalid_request": "Check mem9_base_url: no mem9 answers there in the expected way.",
-    "route_not_found": "Check mem9_base_url: what answers there is no mem9, or not under this path.",
+    "route_not_found": "Check mem9_base_url: no mem9 answers there, or not under this path.",
     "rate_limited": "The key may well be good: save again in a moment.",
     "timeout": "mem9 did not answer in time: check mem9_base_url, or save again.",
     "unavailable": "Check mem9_base_url, and that the server runs; then save again.",

@@ -44,6 +44,7 @@ BAD: dict[str, tuple[Parameters, str]] = {
     "memory_queue": ({"action": "explode"}, "action_invalid"),
 }
 ASK_MEM9 = [tool for tool in GOOD if tool != "memory_queue"]
+NOT_QUEUED = [tool for tool in ASK_MEM9 if tool != "memory_store"]
 EACH_TOOL = pytest.mark.parametrize("tool", list(GOOD))
 
 
@@ -141,13 +142,13 @@ async def test_a_refusal_fails_the_node_that_wants_it_so(stage: Stage, tool: str
     assert not any(KEY.encode() in line for line in answer.lines)
 
 
-@pytest.mark.parametrize("tool", ASK_MEM9)
+@pytest.mark.parametrize("tool", NOT_QUEUED)
 async def test_a_failure_of_mem9_fails_the_node_that_wants_it_so(stage: Stage, tool: str) -> None:
     """The text begins with what a conditional retry looks for, and holds no key."""
     parameters, _ = GOOD[tool]
     body = {"error": f"cannot open the database of {KEY}"}
     keys = credentials(stage.mem9.base_url(f"raise-500-{tool}", Reply.json(500, body)), KEY)
-    wanted = {**parameters, "error_mode": "raise", "wait": True}
+    wanted = {**parameters, "error_mode": "raise"}
     answer = await stage.host.invoke(tool, wanted, keys)
 
     assert answer.error is not None
@@ -156,14 +157,14 @@ async def test_a_failure_of_mem9_fails_the_node_that_wants_it_so(stage: Stage, t
     assert not any(KEY.encode() in line for line in answer.lines)
 
 
-@pytest.mark.parametrize("tool", ASK_MEM9)
+@pytest.mark.parametrize("tool", NOT_QUEUED)
 async def test_a_server_that_is_down_fails_the_node_that_wants_it_so(
     stage: Stage, tool: str
 ) -> None:
     """As one that may be up again."""
     parameters, _ = GOOD[tool]
     with RefusedPort() as refused:
-        wanted = {**parameters, "error_mode": "raise", "wait": True}
+        wanted = {**parameters, "error_mode": "raise"}
         answer = await stage.host.invoke(tool, wanted, credentials(refused.url, KEY))
 
     assert answer.error is not None
@@ -189,6 +190,41 @@ async def test_a_store_that_is_only_held_up_does_not_fail_its_node(stage: Stage)
     answer = await stage.host.invoke("memory_store", wanted, keys)
     assert answer.json["ok"] is True
     assert answer.json["delivery"]["held"] == 2
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply.json(500, {"error": "internal server error"}),
+        Reply.json(402, {"code": "quota_exhausted"}),
+    ],
+)
+async def test_a_store_whose_job_is_kept_never_fails_its_node(stage: Stage, reply: Reply) -> None:
+    """Dify's retry of the node would store it a second time."""
+    keys = credentials(stage.mem9.base_url(f"kept-{reply.status}", reply), KEY)
+    wanted: Parameters = {"content": "x", "wait": True, "error_mode": "raise"}
+    answer = await stage.host.invoke("memory_store", wanted, keys)
+
+    assert (answer.json["ok"], answer.json["accepted"]) == (False, True)
+    assert answer.json["status"] == "queued"
+
+
+async def test_a_store_that_is_refused_for_good_says_so(stage: Stage) -> None:
+    """It is not on its way any more; sent again once mem9 takes it, it arrives."""
+    refusal = Reply.json(400, {"error": "content: too long (max 50000)"})
+    keys = credentials(stage.mem9.base_url("dead", refusal), KEY)
+    answer = await stage.host.invoke("memory_store", {"content": "x", "wait": True}, keys)
+
+    assert (answer.json["ok"], answer.json["accepted"]) == (False, False)
+    assert answer.json["status"] == "dead"
+    assert "retry_dead" in str(answer.json["hint"])
+    check("memory_store", answer)
+    failing = {"content": "y", "wait": True, "error_mode": "raise"}
+    failed = await stage.host.invoke("memory_store", failing, keys)
+    assert failed.error is not None
+    stage.mem9.answer("dead")
+    again = {"action": "retry_dead", "job_id": answer.json["job_id"]}
+    assert (await stage.host.invoke("memory_queue", again, keys)).json["affected"] == 1
 
 
 async def test_a_search_that_was_sent_again_has_not_been_asked_in_other_words(

@@ -96,9 +96,7 @@ class FakeBackend:
         """Recall."""
         self._raise()
         self.searches.append((query, include_pending, retry_query))
-        return self.result or SearchResult(
-            effective_query=query.query, memories=(), available=0
-        )
+        return self.result or SearchResult(effective_query=query.query, memories=(), available=0)
 
     def list_memories(self, query: ListQuery) -> MemoryPage:
         """Return the page."""

@@ -83,6 +83,13 @@ SLOW = Outcome(error_type=ErrorType.READ_TIMEOUT, error="mem9 did not answer in 
 UNREADABLE = Outcome(
     error_type=ErrorType.INVALID_RESPONSE, http_status=200, error="mem9 answered in another form."
 )
+REJECTED = Outcome(
+    error_type=ErrorType.REJECTED,
+    http_status=400,
+    error_code="content_too_long",
+    detail='{"error": "content: too long (max 50000)"}',
+)
+NOT_KEPT = {"durability": "none", "durability_reason": "serverless"}
 ELSEWHERE = Outcome(
     error_type=ErrorType.NOT_FOUND,
     http_status=404,
@@ -234,6 +241,22 @@ SCENARIOS = [
     _waited("waited, failed", SERVER_ERROR),
     _waited("waited, unreachable", UNREACHABLE),
     _waited("waited, wrong address", ELSEWHERE),
+    _waited(
+        "waited, set aside",
+        REJECTED,
+        dead=True,
+        trouble=_trouble(REJECTED, state="dead", reason="rejected", held=0, dead=1),
+    ),
+    _waited(
+        "waited, set aside after another's retry",
+        REJECTED,
+        dead=True,
+        trouble=_trouble(SERVER_ERROR, state="retrying", reason="server_error"),
+    ),
+    _waited("nothing kept, refused", REJECTED, kept=False, **NOT_KEPT),
+    _waited("nothing kept, unreachable", UNREACHABLE, kept=False, **NOT_KEPT),
+    _waited("nothing kept, unsure", SERVER_ERROR, kept=False, **NOT_KEPT),
+    _store("nothing kept, waited out", waited_out=True, kept=False, **NOT_KEPT),
     Scenario(
         "memory_store",
         "waited out",

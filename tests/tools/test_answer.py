@@ -11,7 +11,7 @@ from mem9_async.tools import answer, calls
 from mem9_async.tools.search_payload import SearchAnswer
 from mem9_async.tools.store_payload import StoreAnswer
 
-from .fakes import KEY, FakeBackend, FakeTool
+from .fakes import KEY, FakeBackend, FakeTool, receipt
 
 URL = "https://console.mem9.example/claim?key=example"
 
@@ -115,6 +115,29 @@ def test_raise_mode_does_not_fail_on_success() -> None:
     search(tool, FakeBackend(), query="q", error_mode="raise")
 
     assert tool.answer["ok"] is True
+
+
+def _waited(**changes: object) -> FakeBackend:
+    backend = FakeBackend()
+    outcome = Outcome(error_type=ErrorType.REJECTED, http_status=400)
+    backend.receipt = receipt(outcome=outcome, **changes)
+    return backend
+
+
+def test_raise_mode_does_not_fail_a_store_whose_job_is_kept() -> None:
+    """The node's retry would store it a second time."""
+    tool = FakeTool()
+
+    store(tool, _waited(), content="x", wait=True, error_mode="raise")
+
+    assert (tool.answer["ok"], tool.answer["accepted"]) == (False, True)
+
+
+@pytest.mark.parametrize("end", [{"dead": True}, {"kept": False}])
+def test_raise_mode_fails_a_store_that_will_not_be_delivered(end: dict[str, object]) -> None:
+    """Otherwise the workflow goes on without what it meant to keep."""
+    with pytest.raises(answer.CallFailed, match=r"^\[invalid_request\] \[rejected\]"):
+        store(FakeTool(), _waited(**end), content="x", wait=True, error_mode="raise")
 
 
 def test_an_error_of_our_own_is_told_without_its_text() -> None:
