@@ -113,7 +113,8 @@ class Mem9Client:
     async def delete(self, space: Space, caller_agent_id: str, ids: tuple[str, ...]) -> Deletion:
         """Delete the memories with these ids; unknown ones are passed over. Raises RequestFailed.
 
-        More than 1,000 go in several requests: when one fails, those before it stay deleted.
+        More than 1,000 go in several requests: when one fails, those before it stay deleted, and
+        the error is a PartlyDeleted.
         """
         return await self._memories.delete(space, caller_agent_id, ids)
 

@@ -9,7 +9,7 @@ from mem9_async.client.mapping import memory
 from mem9_async.client.notices import success_notice
 from mem9_async.client.session import MIB, SEARCH_BODY_MAX, Request
 from mem9_async.client.wire import DeletedBody, MemoryBody, parse, parse_list
-from mem9_async.models.errors import NotFound, RequestFailed, VersionConflict
+from mem9_async.models.errors import NotFound, PartlyDeleted, RequestFailed, VersionConflict
 from mem9_async.models.memory import Deletion, ListQuery, Memory, MemoryChange, MemoryPage
 from mem9_async.models.outcome import Meter
 from mem9_async.models.space import Space
@@ -101,33 +101,23 @@ class Memories:
     async def delete(self, space: Space, caller_agent_id: str, ids: tuple[str, ...]) -> Deletion:
         """Delete the memories with these ids; say how many there were.
 
-        Lists go in chunks; when one fails, those before it stay deleted. Raises RequestFailed.
+        Also a single id goes as a list: the route for one answers alike for a memory that is
+        there and for one deleted long ago. Lists go in chunks; when one fails, those before it
+        stay deleted. Raises RequestFailed, then as PartlyDeleted.
         """
         wanted = tuple(dict.fromkeys(memory_id for memory_id in ids if memory_id not in _NO_ID))
         if not wanted:
             return Deletion(requested=len(ids), deleted=0)
-        if len(wanted) == 1:
-            deleted = await self._delete_one(space, caller_agent_id, wanted[0])
-            return Deletion(requested=len(ids), deleted=deleted)
         deleted = 0
         for start in range(0, len(wanted), DELETE_MAX_IDS):
             chunk = wanted[start : start + DELETE_MAX_IDS]
-            deleted += await self._delete_chunk(space, caller_agent_id, chunk)
+            try:
+                deleted += await self._delete_chunk(space, caller_agent_id, chunk)
+            except RequestFailed as exc:
+                if not deleted:
+                    raise
+                raise PartlyDeleted(exc.outcome, deleted=deleted) from exc
         return Deletion(requested=len(ids), deleted=deleted)
-
-    async def _delete_one(self, space: Space, caller_agent_id: str, memory_id: str) -> int:
-        request = Request(
-            method="DELETE",
-            url=_memory_url(space, memory_id),
-            headers=read_headers(space, caller_agent_id),
-        )
-        try:
-            await self._asker.ask(request, meter=Meter.WRITE, timeout_s=self._timeout_s)
-        except RequestFailed as exc:
-            if exc.outcome.error_code != "not_found":
-                raise
-            return 0
-        return 1
 
     async def _delete_chunk(self, space: Space, caller_agent_id: str, ids: tuple[str, ...]) -> int:
         request = Request(

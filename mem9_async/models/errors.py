@@ -62,6 +62,14 @@ class RequestFailed(Mem9AsyncError):
         self.outcome = outcome
 
 
+class PartlyDeleted(RequestFailed):
+    """A list of ids failed on its way; `deleted` memories were gone by then."""
+
+    def __init__(self, outcome: Outcome, *, deleted: int) -> None:
+        super().__init__(outcome)
+        self.deleted = deleted
+
+
 class NotFound(Mem9AsyncError):
     """mem9 answered, and there is no memory with this id."""
 

@@ -46,7 +46,7 @@ class Backend(Protocol):
         """Change one memory; raises NotFound, VersionConflict."""
 
     def delete_memories(self, space: Space, caller_agent_id: str, ids: tuple[str, ...]) -> Deletion:
-        """Delete; raises NotFound for a single unknown id."""
+        """Delete, passing over unknown ids; raises PartlyDeleted when some were gone by then."""
 
     def queue(self, command: QueueCommand) -> QueueReport:
         """Report on one space's jobs, after doing what *command* asks."""

@@ -1,6 +1,6 @@
 """What each tool does with a call: parse it, ask the backend, answer. Errors go to the caller."""
 
-from mem9_async.models.errors import NotFound, QueueFull, VersionConflict
+from mem9_async.models.errors import NotFound, PartlyDeleted, QueueFull, VersionConflict
 from mem9_async.models.memory import Deletion, Memory
 from mem9_async.tools import (
     memory_payload,
@@ -73,12 +73,14 @@ def delete(call: Call, backend: Backend) -> DeleteAnswer:
     ids = command.memory_ids
     if asker.isolated:
         ids = tuple(memory_id for memory_id in ids if _is_own(backend, asker, memory_id))
-        if not ids:
-            raise _unknown()
-    deletion = backend.delete_memories(asker.space, asker.agent_id, ids)
-    return memory_payload.deleted(
-        Deletion(requested=len(command.memory_ids), deleted=deletion.deleted)
-    )
+    requested = len(command.memory_ids)
+    if not ids:
+        return memory_payload.deleted(Deletion(requested=requested, deleted=0))
+    try:
+        deletion = backend.delete_memories(asker.space, asker.agent_id, ids)
+    except PartlyDeleted as error:
+        return memory_payload.partly_deleted(error, requested=requested)
+    return memory_payload.deleted(Deletion(requested=requested, deleted=deletion.deleted))
 
 
 def queue(call: Call, backend: Backend) -> QueueAnswer:
@@ -91,7 +93,7 @@ def _own(backend: Backend, asker: Access, memory_id: str) -> Memory:
     memory = backend.get_memory(asker.space, asker.agent_id, memory_id)
     if asker.isolated and memory.agent_id != asker.agent_id:
         # The same words as for an id that does not exist: another's memory is not hinted at.
-        raise _unknown()
+        raise NotFound("mem9 has no memory with this id")
     return memory
 
 
@@ -101,7 +103,3 @@ def _is_own(backend: Backend, asker: Access, memory_id: str) -> bool:
     except NotFound:
         return False
     return True
-
-
-def _unknown() -> NotFound:
-    return NotFound("mem9 has no memory with this id")

@@ -70,7 +70,7 @@ def of_outcome(outcome: Outcome) -> Failure:
     reason, retryable = _ADVICE[error_type]
     code = str(error_type)
     if outcome.error_code == _NO_ROUTE:
-        # Nothing is known of the memory: it was not mem9 that said 404, or a mem9 without the route.
+        # Whoever said this 404 did not speak of a memory.
         code, reason = _NO_ROUTE, "unavailable"
     answered = outcome.http_status is not None and error_type is not ErrorType.INVALID_RESPONSE
     return Failure(

@@ -19,6 +19,7 @@ _ENVELOPE_BYTES = 512
 _CUTS = (16_384, 4_096, 1_024, 256, 64, 16, 4)
 _MAX_DEPTH = 8
 _END = ',"meta":null}}}\n\n'
+_NULL = "null"
 _CUT_MARK = " … [cut]"
 
 
@@ -29,7 +30,9 @@ def render(session_id: str, answer: Answer) -> str:
     body = ",".join([f'"{name}":{value}' for name, value in parts.items()])
     lines = [f'{{"type":"json","message":{{"json_object":{{{body}}}}}{_END}']
     for name, head, blank in _variables(type(answer)):
-        lines.append(f'{head}{parts[name]},"stream":false}}{_END}' if name in parts else blank)
+        value = parts.get(name, _NULL)
+        # A variable has the type it was declared with: null in the JSON is its empty value.
+        lines.append(blank if value == _NULL else f'{head}{value},"stream":false}}{_END}')
     return start + start.join(lines)
 
 

@@ -2,7 +2,7 @@
 
 from pydantic import JsonValue
 
-from mem9_async.models.errors import VersionConflict
+from mem9_async.models.errors import PartlyDeleted, VersionConflict
 from mem9_async.models.memory import Deletion, Memory, MemoryPage
 from mem9_async.tools import failures
 from mem9_async.tools.payloads import Answer, Part
@@ -99,6 +99,23 @@ def deleted(deletion: Deletion) -> DeleteAnswer:
         requested=deletion.requested,
         deleted=deletion.deleted,
         message=f"{missing} of the ids named no active memory." if missing > 0 else None,
+    )
+
+
+def partly_deleted(error: PartlyDeleted, *, requested: int) -> DeleteAnswer:
+    """Return the failure of a deletion that had got somewhere: what is gone stays gone."""
+    told = DeleteAnswer.failed(failures.of(error))
+    gone = f"at least {error.deleted} of {requested} memories were deleted before that"
+    return told.model_copy(
+        update={
+            "error": f"{(told.error or failures.REQUEST_FAILED).rstrip('.')}; {gone}",
+            "requested": requested,
+            "deleted": error.deleted,
+            "message": (
+                f"The deletion failed on its way; {gone}. Calling again with the same ids is "
+                "safe: those that are gone are passed over."
+            ),
+        }
     )
 
 

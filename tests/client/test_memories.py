@@ -4,7 +4,7 @@ import pytest
 from pydantic import JsonValue
 
 from mem9_async.client.client import Mem9Client
-from mem9_async.models.errors import NotFound, RequestFailed, VersionConflict
+from mem9_async.models.errors import NotFound, PartlyDeleted, RequestFailed, VersionConflict
 from mem9_async.models.memory import Deletion, MemoryChange
 from mem9_async.models.outcome import ErrorType
 from tests.client.builders import denial, list_query, space
@@ -182,25 +182,24 @@ async def test_a_denied_update_speaks_of_saving(client: Mem9Client, mem9: Mocked
     assert "saving" in caught.value.outcome.denial.user_message
 
 
-@pytest.mark.parametrize(
-    ("status", "body", "deleted"), [(204, b"", 1), (404, {"error": "not found"}, 0)]
-)
-async def test_one_id_is_deleted_by_itself(
-    client: Mem9Client, mem9: MockedMem9, status: int, body: JsonValue | bytes, deleted: int
+@pytest.mark.parametrize("deleted", [1, 0])
+async def test_one_id_is_counted_by_what_it_changed(
+    client: Mem9Client, mem9: MockedMem9, deleted: int
 ) -> None:
-    """One that is gone already counts as none."""
-    mem9.answers("DELETE", ONE, status, body)
+    """The route for a single memory says 204 for one that is long gone, too."""
+    mem9.answers("POST", BATCH_DELETE, 200, {"deleted": deleted})
 
     deletion = await client.delete(space(), "dify", ("m1",))
 
     assert deletion == Deletion(requested=1, deleted=deleted)
+    assert mem9.sent[0].json == {"ids": ["m1"]}
 
 
 async def test_a_delete_that_could_not_be_asked_is_an_error(
     client: Mem9Client, mem9: MockedMem9
 ) -> None:
     """A page's 404 is not mem9's."""
-    mem9.answers("DELETE", ONE, 404, b"<html>")
+    mem9.answers("POST", BATCH_DELETE, 404, b"<html>")
 
     with pytest.raises(RequestFailed):
         await client.delete(space(), "dify", ("m1",))
@@ -216,6 +215,21 @@ async def test_many_ids_go_in_chunks_of_a_thousand(client: Mem9Client, mem9: Moc
 
     assert deletion == Deletion(requested=1502, deleted=1007)
     assert [len(sent.json["ids"]) for sent in mem9.sent] == [1000, 500]
+
+
+async def test_a_chunk_that_fails_does_not_hide_what_was_deleted(
+    client: Mem9Client, mem9: MockedMem9
+) -> None:
+    """What is gone stays gone."""
+    mem9.answers("POST", BATCH_DELETE, 200, {"deleted": 998})
+    mem9.answers("POST", BATCH_DELETE, 503, {"error": "overloaded"})
+    ids = tuple(f"m{number}" for number in range(1500))
+
+    with pytest.raises(PartlyDeleted) as caught:
+        await client.delete(space(), "dify", ids)
+
+    assert caught.value.deleted == 998
+    assert caught.value.outcome.http_status == 503
 
 
 async def test_no_ids_delete_nothing(client: Mem9Client, mem9: MockedMem9) -> None:

@@ -30,7 +30,7 @@ GOOD: dict[str, tuple[Parameters, Reply]] = {
     "memory_get": ({"memory_id": "m1"}, Reply.json(200, MEMORY)),
     "memory_update": ({"memory_id": "m1", "content": "User likes mint tea"},
                       Reply.json(200, MEMORY)),
-    "memory_delete": ({"memory_ids": "m1"}, Reply(204)),
+    "memory_delete": ({"memory_ids": "m1"}, Reply.json(200, {"deleted": 1})),
     "memory_queue": ({}, Reply.json(202, {"status": "accepted"})),
 }  # fmt: skip
 #: A call of each tool that is refused before mem9 is asked.
@@ -57,14 +57,19 @@ def schema(tool: str) -> dict[str, JsonValue]:
 
 
 def check(tool: str, answer: ToolAnswer) -> None:
-    """The JSON is valid, and there is a variable for every declared name, of the same value."""
+    """The JSON is valid, and there is a variable for every declared name, of the same value.
+
+    Null in the JSON is an empty variable.
+    """
     declared = schema(tool)
     names = set(declared["properties"])
-    jsonschema.validate(answer.json, declared)
+    known = {name: value for name, value in answer.json.items() if value is not None}
+    jsonschema.validate(known, declared)
+    jsonschema.validate(dict(answer.variables), declared)
     assert set(answer.json) <= names
     assert set(answer.variables) == names
     assert not names & RESERVED
-    for name, value in answer.json.items():
+    for name, value in known.items():
         assert answer.variables[name] == value, name
 
 

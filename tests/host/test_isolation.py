@@ -118,10 +118,12 @@ async def test_kept_apart_callers_see_nothing_of_each_other(
         for tool, more in (
             ("memory_get", {"memory_id": memory_id}),
             ("memory_update", {"memory_id": memory_id, "content": "User hates tea"}),
-            ("memory_delete", {"memory_ids": memory_id}),
         ):
             answer = await bob.call(tool, **more)
             assert (answer["ok"], answer["code"]) == (False, "not_found")
+        for memory_ids in (memory_id, "none"):
+            answer = await bob.call("memory_delete", memory_ids=memory_ids)
+            assert (answer["ok"], answer["deleted"]) == (True, 0)
         assert (await ann.call("memory_get", memory_id=memory_id))["ok"] is True
 
 

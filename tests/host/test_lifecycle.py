@@ -80,6 +80,7 @@ async def test_a_memory_is_found_on_its_way_and_after_and_can_be_changed_and_del
         (listed,) = (await call.done("list"))["memories"]
         assert (listed["content"], listed["tags"]) == (changed, ["tools"])
         assert (await call.done("delete", memory_ids=memory_id))["deleted"] == 1
+        assert (await call.done("delete", memory_ids=memory_id))["deleted"] == 0
 
         gone = await call.done("search", query="favourite editor")
         assert (gone["memories"], gone["pending"]) == ([], [])

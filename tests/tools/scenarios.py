@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mem9_async.models.errors import (
     NotFound,
+    PartlyDeleted,
     QueueFull,
     RequestFailed,
     RuntimeUnavailable,
@@ -331,6 +332,13 @@ SCENARIOS = [
     *_failures("memory_update", {"memory_id": "m1", "content": "x"}, "memory_write_requests"),
     Scenario("memory_delete", "gone", {"memory_ids": "m1"}, {"memories": {"m1": FULL}}),
     Scenario("memory_delete", "some unknown", {"memory_ids": "m1,m2"}, {"memories": {"m1": FULL}}),
+    Scenario("memory_delete", "unknown", {"memory_ids": "m2"}, {"memories": {"m1": FULL}}),
+    Scenario(
+        "memory_delete",
+        "failed on the way",
+        {"memory_ids": "m1,m2,m3"},
+        error=PartlyDeleted(SERVER_ERROR, deleted=2),
+    ),
     Scenario("memory_delete", "no ids"),
     *_failures("memory_delete", {"memory_ids": "m1"}, "memory_write_requests"),
     Scenario("memory_queue", "all quiet"),

@@ -135,6 +135,14 @@ def test_a_tools_schema_declares_what_its_answers_hold(tool: str) -> None:
 
 
 @EACH_TOOL
+def test_every_variable_declares_one_type(tool: str) -> None:
+    """Dify's editor binds by `type`, and knows no alternatives."""
+    properties = DECLARED[tool]["output_schema"]["properties"]
+
+    assert {name for name, declared in properties.items() if "type" not in declared} == set()
+
+
+@EACH_TOOL
 def test_the_key_the_session_and_the_error_mode_are_set_on_the_node(tool: str) -> None:
     """A model must never be asked for a key."""
     parameters = {each["name"]: each for each in DECLARED[tool]["parameters"]}

@@ -134,11 +134,13 @@ class Reports:
         """Put the space's dead letters (or one) back in line; return how many, and the lanes.
 
         A dead letter whose equal waits already is not sent twice: it is dropped and counted.
+        A *job_id* that no job can have is none of them.
         """
-        chosen = {
-            "space_id": space_id,
-            "job_id": None if job_id is None else bytes.fromhex(job_id),
-        }
+        try:
+            key = None if job_id is None else bytes.fromhex(job_id)
+        except ValueError:
+            return 0, []
+        chosen = {"space_id": space_id, "job_id": key}
         with self._journal.counted():
             lane_ids = [
                 row[0]

@@ -127,6 +127,7 @@ def test_dead_letters_go_again_one_or_all(desk: Desk) -> None:
     assert desk.reports.replay(first.space_id, second.job_id) == (1, [first.lane_id])
     assert desk.reports.dead(first.space_id) == 2
     assert texts(desk.frozen(first.lane_id)) == ["2", "4"]
+    assert desk.reports.replay(first.space_id, "no hex") == (0, [])
     assert desk.reports.replay(first.space_id, None) == (2, [first.lane_id])
     again = desk.frozen(first.lane_id)
     assert texts(again) == ["1", "3"]
