@@ -53,7 +53,7 @@ def read(call: Call) -> Access:
 
     Raises CredentialsMissing (`missing_api_key`, `malformed_api_key`, `invalid_base_url`)
     or InvalidRequest (`session_id_too_long`, `agent_id_too_long`, `agent_id_invalid`,
-    `isolation_unknown_caller`).
+    `auth_mode_invalid`, `isolation_invalid`, `isolation_unknown_caller`).
     """
     asked = space(call)
     session_id = identifier("session_id", fields.text(call.parameters, "session_id"))
@@ -79,7 +79,7 @@ def owner(call: Call) -> str | None:
 
 
 def space(call: Call) -> Space:
-    """Return the space alone, for what is not bound to a caller; raises CredentialsMissing."""
+    """Return the space alone, for what is not bound to a caller; raises as `read` does."""
     return Space(base_url=_base_url(call), api_key=SecretStr(_api_key(call)))
 
 
@@ -130,8 +130,14 @@ def _configured_agent_id(call: Call) -> str:
 
 
 def _multi_space(call: Call) -> bool:
-    # Credentials saved before auth_mode existed have none: they mean single space.
-    return fields.text(call.credentials, "auth_mode") == "multi_space"
+    match fields.text(call.credentials, "auth_mode"):
+        case None | "single_space":
+            # Credentials saved before auth_mode existed have none: they mean single space.
+            return False
+        case "multi_space":
+            return True
+    # Guessing could store one node's memories in another's space.
+    raise InvalidRequest("auth_mode must be single_space or multi_space", code="auth_mode_invalid")
 
 
 def _api_key(call: Call) -> str:

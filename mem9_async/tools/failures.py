@@ -12,7 +12,6 @@ from mem9_async.tools.payloads import Failure, Quota, QuotaAction, Reason, Retry
 
 REQUEST_FAILED = "mem9 request failed"
 _DENIED_WAIT_S = 60.0  # mem9's post-quota window, where it names no wait
-_TOO_MANY_REQUESTS = 429
 _NO_ROUTE = "route_not_found"
 
 #: error_type -> what a caller can make of it, and whether the same call may succeed later.
@@ -94,8 +93,9 @@ def unexpected() -> Failure:
 def _denied(outcome: Outcome, denial: QuotaDenial) -> Failure:
     action = denial.action
     after_s = denial.retry_after_s if denial.retry_after_s is not None else outcome.retry_after_s
-    # 402 asks a person to change the account; 429 passes by itself.
-    passes = outcome.http_status == _TOO_MANY_REQUESTS
+    # The lane behind the quota opens again by itself, under 402 as under 429; the rest asks a
+    # person to change the account (mem9-api.md, section 6).
+    passes = outcome.error_type is ErrorType.RATE_LIMITED
     if passes and after_s is None:
         after_s = _DENIED_WAIT_S
     return Failure(

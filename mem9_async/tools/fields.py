@@ -43,6 +43,21 @@ def clean(value: str) -> str:
     return value.strip()
 
 
+def blank(parameters: Mapping[str, object], name: str) -> bool:
+    """Whether there is nothing in it, in any form.
+
+    Models fill in optional parameters they do not mean with `[]`, `{}` or `null`, as text too.
+    """
+    value = parameters.get(name)
+    if isinstance(value, str):
+        value = clean(value)
+        try:
+            value = from_json(value)
+        except ValueError:
+            return not value
+    return value is None or (isinstance(value, str | list | tuple | Mapping) and not value)
+
+
 def flag(parameters: Mapping[str, object], name: str, *, default: bool = False) -> bool:
     """Return the flag; words and numbers that mean yes or no are understood."""
     value = parameters.get(name)
@@ -77,7 +92,7 @@ def whole(parameters: Mapping[str, object], name: str) -> int | None:
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     number = _number(value)
-    if number is None or number < 0:
+    if number is None or number < 0 or _is_fraction(value):
         raise InvalidRequest(f"{name} must be a whole number", code=f"{name}_not_a_number")
     return number
 
@@ -91,7 +106,7 @@ def items(parameters: Mapping[str, object], name: str) -> tuple[str, ...] | None
     value = parameters.get(name)
     if isinstance(value, str):
         stripped = value.strip()
-        if not stripped:
+        if stripped in ("", "null"):
             return None
         value = json_value(stripped, name) if stripped.startswith("[") else [stripped]
     if value is None:
@@ -156,6 +171,10 @@ def _number(value: object) -> int | None:
     if isinstance(value, float) and math.isfinite(value):
         return int(value)
     return None
+
+
+def _is_fraction(value: object) -> bool:
+    return isinstance(value, str | float) and not float(value).is_integer()
 
 
 def _kind(value: object) -> str:

@@ -8,9 +8,10 @@ from pydantic import BaseModel, ConfigDict
 from mem9_async.models.errors import InvalidRequest
 from mem9_async.models.job import QueueCommand
 from mem9_async.models.memory import ListQuery, MemoryChange, SearchQuery
-from mem9_async.tools import access, fields, hints, store_params
+from mem9_async.tools import access, fields, hints
 from mem9_async.tools.access import Access, Isolation
 from mem9_async.tools.call import Call
+from mem9_async.tools.content import checked_size, checked_tags, own_words
 
 SEARCH_DEFAULT = 10
 SEARCH_MAX = 20
@@ -109,13 +110,20 @@ def search(call: Call) -> SearchCommand:
 def page(call: Call) -> ListQuery:
     """Return the page *call* asks for. Raises InvalidRequest, CredentialsMissing."""
     asker = access.read(call)
+    memory_type = _memory_type(call)
+    if memory_type is not None and "session" in memory_type:
+        raise InvalidRequest(
+            "mem9 lists no raw turns of a session (memory_type session): find them with "
+            "memory_search",
+            code="memory_type_not_listed",
+        )
     return ListQuery(
         space=asker.space,
         caller_agent_id=asker.agent_id,
         limit=fields.bounded(call.parameters, "limit", default=PAGE_DEFAULT, low=1, high=PAGE_MAX),
         offset=fields.whole(call.parameters, "offset") or 0,
         session_id=asker.session_id,
-        memory_type=_memory_type(call),
+        memory_type=memory_type,
         tags=fields.items(call.parameters, "tags") or (),
         agent_id=_agent_filter(call, asker),
         state=_one_of(call, "state", _STATES),
@@ -136,10 +144,9 @@ def change(call: Call, *, max_bytes: int) -> ChangeCommand:
     named = one_memory(call)
     content = fields.text(call.parameters, "content")
     if content is not None:
-        content = store_params.own_words(content)
-        if (size_bytes := len(content.encode())) > max_bytes:
-            raise store_params.too_large("content", size_bytes, max_bytes)
-    tags = store_params.checked_tags(fields.items(call.parameters, "tags"))
+        content = own_words(content)
+        checked_size("content", len(content.encode()), max_bytes)
+    tags = checked_tags(fields.items(call.parameters, "tags"))
     clear_metadata = _is_null(call.parameters.get("metadata"))
     metadata = None if clear_metadata else fields.json_object(call.parameters, "metadata")
     if content is None and tags is None and metadata is None and not clear_metadata:

@@ -1,13 +1,15 @@
 """memory_store's parameters: what may go together, and how large it may be."""
 
+from pydantic import JsonValue
+
 from mem9_async.client.sanitise import strip_recalled
 from mem9_async.models.errors import InvalidRequest
 from mem9_async.models.job import Message, NewJob, Pinned, Turn
 from mem9_async.models.space import Lane
 from mem9_async.tools import access, fields
 from mem9_async.tools.call import Call
+from mem9_async.tools.content import checked_size, checked_tags, own_words
 
-MAX_TAGS = 20  # mem9 refuses more on the pinned path
 MAX_ROLE_CHARS = 20  # VARCHAR(20) in mem9
 _SPEAKER = "user"
 
@@ -20,8 +22,7 @@ def new_job(call: Call, *, max_bytes: int) -> NewJob:
     asker = access.read(call)
     pinned = fields.flag(call.parameters, "pinned")
     payload = _pinned(call, isolated=asker.isolated) if pinned else _turn(call)
-    if payload.size_bytes > max_bytes:
-        raise too_large("content", payload.size_bytes, max_bytes)
+    checked_size("content", payload.size_bytes, max_bytes)
     return NewJob(
         lane=Lane(
             space=asker.space,
@@ -36,37 +37,8 @@ def new_job(call: Call, *, max_bytes: int) -> NewJob:
     )
 
 
-def too_large(name: str, size_bytes: int, max_bytes: int) -> InvalidRequest:
-    """Return the refusal of a text that mem9 would cut or lose."""
-    return InvalidRequest(
-        f"{name} has {size_bytes} bytes; the limit is {max_bytes}. Shorten it, or store it in "
-        "several calls.",
-        code=f"{name}_too_large",
-    )
-
-
-def own_words(content: str) -> str:
-    """Return *content* without recalled memories; refuse it when nothing else was in it."""
-    kept = strip_recalled(content).strip()
-    if not kept:
-        raise InvalidRequest(
-            "content is required: it held only recalled memories, which are not stored again",
-            code="content_required",
-        )
-    return kept
-
-
-def checked_tags(tags: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """Return *tags* when mem9 takes as many."""
-    if tags is not None and len(tags) > MAX_TAGS:
-        raise InvalidRequest(
-            f"{len(tags)} tags given; mem9 keeps at most {MAX_TAGS}", code="tags_too_many"
-        )
-    return tags
-
-
 def _pinned(call: Call, *, isolated: bool) -> Pinned:
-    if call.parameters.get("messages"):
+    if not fields.blank(call.parameters, "messages"):
         raise InvalidRequest(
             "messages cannot be pinned: mem9 pins one text. Give content, or leave pinned off.",
             code="pinned_messages",
@@ -84,28 +56,37 @@ def _pinned(call: Call, *, isolated: bool) -> Pinned:
         raise _content_required()
     return Pinned(
         content=own_words(content),
-        tags=checked_tags(fields.items(call.parameters, "tags")) or (),
-        metadata=fields.json_object(call.parameters, "metadata"),
+        tags=checked_tags(_tags(call)) or (),
+        metadata=_metadata(call),
     )
 
 
 def _turn(call: Call) -> Turn:
-    for name in ("tags", "metadata"):
-        if call.parameters.get(name):
+    for name, value in (("tags", _tags(call)), ("metadata", _metadata(call))):
+        if value:
             raise InvalidRequest(
                 f"{name} can be kept only with a pinned memory: mem9 drops them from text it "
                 "extracts facts from. Set pinned, or leave them out.",
                 code="pinned_required",
             )
     content = fields.text(call.parameters, "content")
-    given = call.parameters.get("messages")
-    if not given or (isinstance(given, str) and not given.strip()):
+    if fields.blank(call.parameters, "messages"):
         if content is None:
             raise _content_required()
         return Turn(messages=(Message(role=_SPEAKER, content=own_words(content)),))
     if content is not None:
         raise InvalidRequest("give content or messages, not both", code="content_and_messages")
-    return Turn(messages=_messages(given))
+    return Turn(messages=_messages(call.parameters["messages"]))
+
+
+def _tags(call: Call) -> tuple[str, ...] | None:
+    blank = fields.blank(call.parameters, "tags")
+    return None if blank else fields.items(call.parameters, "tags")
+
+
+def _metadata(call: Call) -> dict[str, JsonValue] | None:
+    blank = fields.blank(call.parameters, "metadata")
+    return None if blank else fields.json_object(call.parameters, "metadata")
 
 
 def _messages(given: object) -> tuple[Message, ...]:

@@ -50,7 +50,7 @@ URL = "https://console.mem9.example/claim?key=example"
 def denial(meter: str, status: int = 402, retry_after_s: int | None = None) -> Outcome:
     """Return a denial by *meter* with a link."""
     return Outcome(
-        error_type=ErrorType.QUOTA_EXHAUSTED,
+        error_type=ErrorType.QUOTA_EXHAUSTED if retry_after_s is None else ErrorType.RATE_LIMITED,
         http_status=status,
         denial=QuotaDenial(
             message="Included quota is exhausted.",
@@ -172,6 +172,7 @@ def _failures(tool: str, parameters: dict[str, object], meter: str) -> list[Scen
     outcomes = {
         "denied": denial(meter),
         "denied for now": denial(meter, status=429, retry_after_s=7),
+        "denied for now with 402": denial(meter, retry_after_s=23),
         "refused key": REFUSED_KEY,
         "server error": SERVER_ERROR,
         "rate limited": RATE_LIMITED,
@@ -305,6 +306,7 @@ SCENARIOS = [
     ),
     Scenario("memory_list", "nothing"),
     Scenario("memory_list", "unknown state", {"state": "gone"}),
+    Scenario("memory_list", "raw turns", {"memory_type": "session"}),
     *_failures("memory_list", {}, "memory_recall_requests"),
     Scenario("memory_get", "found", {"memory_id": "m1"}, {"memories": {"m1": FULL}}),
     Scenario("memory_get", "not found", {"memory_id": "m1"}),

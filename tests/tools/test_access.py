@@ -29,6 +29,13 @@ class TestKey:
         """They were saved before the mode existed."""
         assert access.read(call(auth_mode=mode)).space.key == KEY
 
+    def test_an_unknown_mode_is_refused(self) -> None:
+        """A guess could put one node's memories into another's space."""
+        with pytest.raises(InvalidRequest) as refused:
+            access.read(call({"api_key": "sk-node"}, auth_mode="multispace"))
+
+        assert refused.value.code == "auth_mode_invalid"
+
     @pytest.mark.parametrize(
         ("mode", "this", "other"),
         [("single_space", "credentials", "multi_space"), ("multi_space", "node", "single_space")],

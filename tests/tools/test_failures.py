@@ -95,9 +95,10 @@ def test_a_wrong_address_is_not_a_missing_memory() -> None:
     assert (failure.retry.reason, failure.retry.retryable) == ("unavailable", False)
 
 
-def _denied(status: int, **parts: object) -> Outcome:
+def _denied(status: int, *, passes: bool = False, **parts: object) -> Outcome:
+    error_type = ErrorType.RATE_LIMITED if passes else ErrorType.QUOTA_EXHAUSTED
     denial = QuotaDenial.model_validate({"message": "Denied.", "user_message": "Say so.", **parts})
-    return Outcome(error_type=ErrorType.QUOTA_EXHAUSTED, http_status=status, denial=denial)
+    return Outcome(error_type=error_type, http_status=status, denial=denial)
 
 
 def test_a_denial_carries_the_whole_quota_in_the_names_of_the_original() -> None:
@@ -129,14 +130,20 @@ def test_a_minimal_denial_has_no_empty_parts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "retry_after_s", "retryable", "after_s"),
-    [(402, None, False, None), (429, 7, True, 7), (429, None, True, 60)],
+    ("status", "passes", "retry_after_s", "after_s"),
+    [
+        (402, False, None, None),
+        (402, True, 23, 23),
+        (429, True, 7, 7),
+        (429, True, None, 60),
+    ],
 )
 def test_only_a_rate_limit_passes_by_itself(
-    status: int, retry_after_s: int | None, retryable: bool, after_s: float | None
+    status: int, passes: bool, retry_after_s: int | None, after_s: float | None
 ) -> None:
-    """402 asks a person to change the account."""
-    retry = failures.of_outcome(_denied(status, retry_after_s=retry_after_s)).retry
+    """Whatever its status; else a person has to change the account."""
+    denied = _denied(status, passes=passes, retry_after_s=retry_after_s)
+    retry = failures.of_outcome(denied).retry
 
     assert retry is not None
-    assert (retry.reason, retry.retryable, retry.after_s) == ("quota_denied", retryable, after_s)
+    assert (retry.reason, retry.retryable, retry.after_s) == ("quota_denied", passes, after_s)

@@ -104,6 +104,7 @@ class TestItems:
             ("[]", ()),
             ([], ()),
             ("", None),
+            ("null", None),
             (None, None),
         ],
     )
@@ -144,6 +145,8 @@ class TestJsonObject:
 def test_a_version_that_is_no_number_is_refused_not_ignored() -> None:
     """Ignoring it would overwrite what the version was meant to protect."""
     assert fields.whole({"version": "3"}, "version") == 3
+    assert fields.whole({"version": 3.0}, "version") == 3
     assert fields.whole({"version": ""}, "version") is None
-    with pytest.raises(InvalidRequest, match="whole number"):
-        fields.whole({"version": "latest"}, "version")
+    for given in ("latest", "1.7", 1.7, "1e-3", True, "inf", -1):
+        with pytest.raises(InvalidRequest, match="whole number"):
+            fields.whole({"version": given}, "version")

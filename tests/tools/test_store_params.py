@@ -126,7 +126,7 @@ class TestMessages:
 
         assert refused(both) == "content_and_messages"
 
-    @pytest.mark.parametrize("blank", ["", " ", [], None])
+    @pytest.mark.parametrize("blank", ["", " ", [], None, "[]", " [ ] ", "null", "{}", {}, '""'])
     def test_left_blank_are_not_given(self, blank: object) -> None:
         """An empty field on the node is no list."""
         assert job({"content": "x", "messages": blank}).payload.text == "x"
@@ -148,6 +148,8 @@ class TestPinned:
         [
             ({"content": "x", "tags": "a"}, "pinned_required"),
             ({"content": "x", "metadata": {"a": 1}}, "pinned_required"),
+            ({"content": "x", "tags": '["a"]'}, "pinned_required"),
+            ({"content": "x", "metadata": '{"a": 1}'}, "pinned_required"),
             ({"pinned": True, "messages": [{"role": "user", "content": "x"}]}, "pinned_messages"),
             ({"pinned": True}, "content_required"),
             (
@@ -163,6 +165,25 @@ class TestPinned:
     ) -> None:
         """Never a silent ignore."""
         assert refused(parameters) == code
+
+    @pytest.mark.parametrize("pinned", [True, False])
+    @pytest.mark.parametrize("blank", ["", " ", "[]", "{}", "null", " null ", '""', [], {}, None])
+    def test_optional_fields_filled_with_nothing_are_not_given(
+        self, pinned: bool, blank: object
+    ) -> None:
+        """Models fill in what they do not mean; the store is good all the same."""
+        payload = job(
+            {
+                "content": "x",
+                "pinned": pinned,
+                "tags": blank,
+                "metadata": blank,
+                "messages": blank,
+            }
+        ).payload
+
+        assert payload.text == "x"
+        assert not pinned or payload == Pinned(content="x")
 
     def test_is_refused_where_callers_are_kept_apart(self) -> None:
         """mem9 keeps no owner on it: others would see it, its own user would not."""
