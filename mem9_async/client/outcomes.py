@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 
 from mem9_async.client.denials import STATUSES, is_denied, read_denial, window_s
 from mem9_async.client.notices import success_notice
+from mem9_async.client.redaction import without_key
 from mem9_async.client.retry_after import retry_after_s
 from mem9_async.client.session import Answer
 from mem9_async.client.texts import status_meaning, text_meaning
 from mem9_async.client.wire import ErrorBody, StoreBody, parse
-from mem9_async.models.outcome import Confirmation, ErrorType, Meter, Outcome
+from mem9_async.models.outcome import Confirmation, ErrorType, Meter, Outcome, QuotaDenial
 
 FAILED = "mem9 request failed"
 UNREADABLE = "mem9 answered, but not in the form it should: the base URL may lead elsewhere."
@@ -82,11 +83,10 @@ def of_unreadable(answer: Answer, *, duration_s: float = 0.0) -> Outcome:
 def printable(body: bytes, *, hide: str = "") -> str | None:
     """The first DETAIL_MAX characters of *body* that can be shown; None when there are none.
 
-    *hide* is taken out of it.
+    The key *hide* is taken out of it.
     """
     text = body[: 8 * DETAIL_MAX].decode("utf-8", "ignore")
-    if hide:
-        text = text.replace(hide, "[key]")
+    text = without_key(text, hide)
     shown = "".join(char if char.isprintable() else " " for char in text).strip()
     return shown[:DETAIL_MAX].rstrip() or None
 
@@ -97,6 +97,7 @@ def _of_denial(
     denial, rate_limited = read_denial(
         body, status=answer.status, asked=asked, retry_after=answer.retry_after
     )
+    denial = _shown(denial, answer.key)
     wait_s: float | None = denial.retry_after_s
     if wait_s is None and rate_limited:
         wait_s = window_s(body) or _POST_QUOTA_WAIT_S
@@ -109,6 +110,27 @@ def _of_denial(
         retry_after_s=None if wait_s is None else min(max(0.0, wait_s), retry_after_max_s),
         denial=denial,
         duration_s=duration_s,
+    )
+
+
+def _shown(denial: QuotaDenial, key: str) -> QuotaDenial:
+    """Take *key* out of what mem9 said; the link stays exactly as sent."""
+    action = denial.action
+    link = action.url if action else None
+    if action is not None:
+        action = action.model_copy(
+            update={
+                name: without_key(text, key)
+                for name in ("type", "provider_action_code", "severity")
+                if (text := getattr(action, name))
+            }
+        )
+    return denial.model_copy(
+        update={
+            "message": without_key(denial.message, key, keep=link),
+            "meter": denial.meter and without_key(denial.meter, key),
+            "action": action,
+        }
     )
 
 

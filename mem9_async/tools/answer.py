@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 
+from mem9_async.client.redaction import without_key
 from mem9_async.models.errors import Mem9AsyncError
 from mem9_async.tools import failures, fields, lines
 from mem9_async.tools.backend import Backend
@@ -13,7 +14,6 @@ from mem9_async.tools.payloads import Answer
 
 _log = structlog.get_logger(__name__)
 _DETAIL_CHARS = 300
-_SHORTEST_KEY = 6  # anything shorter is no key, and blanking it would garble the text
 
 
 class CallFailed(Exception):
@@ -42,7 +42,7 @@ def reply[A: Answer](
     )
     answer = outcome(call, work, shape, backend)
     if answer.fails_node and parameters.get("error_mode") == "raise":
-        raise CallFailed(without_keys(error_text(answer), call))
+        raise CallFailed(without_keys(error_text(answer), call, link=answer.action_url))
     send(tool, answer)
     return ()
 
@@ -98,10 +98,12 @@ def error_text(answer: Answer) -> str:
     return " ".join(told)
 
 
-def without_keys(told: str, call: Call) -> str:
-    """Return *told* with the keys of *call* blanked: a server may have sent one back."""
+def without_keys(told: str, call: Call, *, link: str | None = None) -> str:
+    """Return *told* with the keys of *call* blanked: a server may have sent one back.
+
+    A *link* for the user stays exactly as sent.
+    """
     for value in (call.credentials.get("mem9_api_key"), call.parameters.get("api_key")):
         key = fields.clean(value) if isinstance(value, str) else ""
-        if len(key) >= _SHORTEST_KEY:
-            told = told.replace(key, "***")
+        told = without_key(told, key, keep=link)
     return told

@@ -30,7 +30,9 @@ def problem(credentials: Mapping[str, object], backend: Callable[[], Backend]) -
         if space is not None:
             backend().validate(space, agent_id)
     except RequestFailed as error:
-        return answer.without_keys(_told(error), call)
+        denial = error.outcome.denial
+        link = denial.action.url if denial and denial.action else None
+        return answer.without_keys(_told(error), call, link=link)
     except Mem9AsyncError as error:
         return error.message
     return None

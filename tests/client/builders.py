@@ -74,10 +74,11 @@ def answer(
     *,
     retry_after: tuple[str, ...] = (),
     whole: bool = True,
+    key: str = "",
 ) -> Answer:
     """An answer as the session hands it on; a body that is not bytes becomes JSON."""
     raw = body if isinstance(body, bytes) else encode(body)
-    return Answer(status, retry_after, raw, whole)
+    return Answer(status, retry_after, raw, whole, key)
 
 
 def denial(

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from mem9_async.client.outcomes import DETAIL_MAX, of_refusal, of_store, printable
 from mem9_async.client.texts import MEANINGS, STATUSES
 from mem9_async.models.outcome import Confirmation, ErrorType, Meter
-from tests.client.builders import answer, denial
+from tests.client.builders import KEY, answer, denial, open_url
 
 E = ErrorType
 HTML = b"<html><body>gateway</body></html>"
@@ -299,3 +299,38 @@ def test_a_denial_needs_402_or_429() -> None:
 
     assert outcome.error_type is E.SERVER_ERROR
     assert outcome.denial is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        denial(
+            error=f"key {KEY} is out",
+            action={**open_url(f"https://x.example/?k={KEY}"), "severity": KEY},
+        ),
+        {
+            "code": "quota_exhausted",
+            "message": f"key {KEY} is out",
+            "details": {"meter": KEY, "upgradeUrl": f"https://x.example/?k={KEY}"},
+        },
+    ],
+    ids=["public", "legacy"],
+)
+def test_a_denial_holds_the_key_in_its_link_only(body: JsonValue) -> None:
+    """The link is given as sent; everything else is for eyes that must not see the key."""
+    outcome = of_refusal(answer(402, body, key=KEY), asked=Meter.WRITE, retry_after_max_s=60.0)
+
+    link = f"https://x.example/?k={KEY}"
+    assert outcome.denial is not None
+    assert outcome.denial.action is not None
+    assert outcome.denial.action.url == link
+    assert outcome.denial.message == "key [key] is out"
+    assert KEY not in outcome.model_dump_json().replace(link, "")
+
+
+def test_a_detail_does_not_hold_an_escaped_key() -> None:
+    """JSON has many ways to write a text."""
+    raw = b'{"error": "no \\u0073k-canary\\u002Dkey"}'
+    outcome = of_refusal(answer(500, raw, key=KEY), asked=Meter.WRITE, retry_after_max_s=60.0)
+
+    assert outcome.detail == '{"error": "no [key]"}'

@@ -1,5 +1,7 @@
 """What a workflow can rely on: a variable for every declared name, and failures as it asked."""
 
+import json
+
 import jsonschema
 import pytest
 import yaml
@@ -160,6 +162,25 @@ async def test_a_failure_of_mem9_fails_the_node_that_wants_it_so(stage: Stage, t
     assert answer.error.message.startswith("[unavailable] [server_error]")
     assert "HTTP 500" in answer.error.message
     assert not any(KEY.encode() in line for line in answer.lines)
+
+
+@pytest.mark.parametrize("mode", ["soft", "raise"])
+@pytest.mark.parametrize("tool", NOT_QUEUED)
+async def test_a_denial_shows_the_key_in_its_link_only(stage: Stage, tool: str, mode: str) -> None:
+    """A person opens the link as it was sent; nothing else may hold the key."""
+    link = f"https://console.mem9.example/claim?key={KEY}"
+    body: JsonValue = {"code": "quota_exhausted", "message": f"key {KEY} is out",
+                       "details": {"upgradeUrl": link}}  # fmt: skip
+    url = stage.mem9.base_url(f"echo-{mode}-{tool}", Reply.json(402, body))
+    parameters, _ = GOOD[tool]
+    wanted = {**parameters, "error_mode": mode}
+    answer = await stage.host.invoke(tool, wanted, credentials(url, KEY))
+
+    shown = (
+        json.dumps(answer.json) if mode == "soft" else str(answer.error and answer.error.message)
+    )
+    assert link in shown
+    assert KEY not in shown.replace(link, "")
 
 
 @pytest.mark.parametrize("tool", NOT_QUEUED)

@@ -105,7 +105,28 @@ def test_raise_mode_never_shows_a_key() -> None:
 
     shown = "".join(traceback.format_exception(failed.value))
     assert KEY not in shown
-    assert "***" in shown
+    assert "[key]" in shown
+
+
+def test_raise_mode_gives_the_link_as_sent_even_with_a_key_in_it() -> None:
+    """A person opens it; the key outside of it is blanked."""
+    link = f"{URL}&space={KEY}"
+    denial = QuotaDenial(
+        message=f"{KEY} is out of quota.",
+        user_message=f"Tell the user that memory is out of quota: {link}",
+        action=Action(type="openUrl", url=link),
+    )
+    backend = FakeBackend()
+    backend.error = RequestFailed(
+        Outcome(error_type=ErrorType.QUOTA_EXHAUSTED, http_status=402, denial=denial)
+    )
+
+    with pytest.raises(answer.CallFailed) as failed:
+        search(FakeTool(), backend, query="q", error_mode="raise")
+
+    text = str(failed.value)
+    assert text.count(link) == 1
+    assert KEY not in text.replace(link, "")
 
 
 def test_raise_mode_does_not_fail_on_success() -> None:
