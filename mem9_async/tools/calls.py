@@ -3,6 +3,7 @@
 from mem9_async.models.errors import NotFound, PartlyDeleted, QueueFull, VersionConflict
 from mem9_async.models.memory import Deletion, Memory
 from mem9_async.tools import (
+    access,
     memory_payload,
     params,
     queue_payload,
@@ -10,7 +11,7 @@ from mem9_async.tools import (
     store_params,
     store_payload,
 )
-from mem9_async.tools.access import Access
+from mem9_async.tools.access import Access, Isolation
 from mem9_async.tools.backend import Backend
 from mem9_async.tools.call import Call
 from mem9_async.tools.memory_payload import DeleteAnswer, GetAnswer, ListAnswer, UpdateAnswer
@@ -26,7 +27,8 @@ def store(call: Call, backend: Backend) -> StoreAnswer:
         receipt = backend.store(job)
     except QueueFull as full:
         return store_payload.queue_full(full)
-    return store_payload.accepted(job, receipt)
+    shared = access.isolation(call) is Isolation.SHARED
+    return store_payload.accepted(job, receipt, shared=shared)
 
 
 def search(call: Call, backend: Backend) -> SearchAnswer:

@@ -65,12 +65,12 @@ class DeleteCommand(BaseModel):
 
 
 class QueueQuestion(BaseModel):
-    """What memory_queue asks; `show_sessions` is off where sessions belong to other people."""
+    """What memory_queue asks; `shared` is False where the space's jobs belong to several people."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     command: QueueCommand
-    show_sessions: bool
+    shared: bool
 
 
 def search(call: Call) -> SearchCommand:
@@ -182,14 +182,20 @@ def deletion(call: Call) -> DeleteCommand:
 
 def queue(call: Call) -> QueueQuestion:
     """Return what *call* asks of the write queue. Raises InvalidRequest, CredentialsMissing."""
-    return QueueQuestion(
-        command=QueueCommand(
-            space=access.space(call),
-            action=_action(call),
-            job_id=access.identifier("job_id", fields.text(call.parameters, "job_id")),
-        ),
-        show_sessions=access.isolation(call) is Isolation.SHARED,
+    command = QueueCommand(
+        space=access.space(call),
+        action=_action(call),
+        job_id=access.identifier("job_id", fields.text(call.parameters, "job_id")),
     )
+    shared = access.isolation(call) is Isolation.SHARED
+    if not shared and command.action == "retry_dead" and command.job_id is None:
+        raise InvalidRequest(
+            "retry_dead needs a job_id while isolation keeps callers apart: without one it would "
+            "send other people's memories. An operator sends all of them again with `python -m "
+            "mem9_async queue retry-dead`.",
+            code="job_id_required",
+        )
+    return QueueQuestion(command=command, shared=shared)
 
 
 def _action(call: Call) -> Literal["status", "flush", "retry_dead"]:

@@ -7,6 +7,8 @@ from mem9_async.tools.params import QueueQuestion
 from mem9_async.tools.payloads import Answer, Part
 from mem9_async.tools.store_payload import Delivery, delivery
 
+_AT_REST = frozenset({JobState.DEAD, "delivered", "unknown"})
+
 
 class Lane(Part):
     """One ordered stream of jobs, named by a fingerprint. Age in seconds."""
@@ -23,7 +25,7 @@ class Job(Part):
     job_id: str
     state: JobState | Literal["delivered", "unknown"]
     age_s: float | None = None
-    attempts: int
+    attempts: int | None = None
     next_attempt_in_s: float | None = None
     error_type: str | None = None
     error: str | None = None
@@ -52,7 +54,13 @@ class QueueAnswer(Answer):
 
 
 def reported(question: QueueQuestion, report: QueueReport) -> QueueAnswer:
-    """Return *report*; other people's session ids are left out where callers are kept apart."""
+    """Return *report*.
+
+    Where callers are kept apart, only what is the whole space's is told: the counts, the holds,
+    and of a job its state. Session ids, the last errors and mem9's own words may be another
+    person's, and are left out.
+    """
+    shared = question.shared
     return QueueAnswer(
         ok=True,
         action=question.command.action,
@@ -68,10 +76,10 @@ def reported(question: QueueQuestion, report: QueueReport) -> QueueAnswer:
         redelivered=report.redelivered,
         parked_reason=report.parked_reason,
         parked_for_s=report.parked_for_s,
-        lanes=tuple(_lane(lane, show_session=question.show_sessions) for lane in report.lanes),
-        last_errors=tuple(_job(job) for job in report.last_errors),
-        delivery=delivery(report.trouble) if report.trouble else None,
-        job=_job(report.job) if report.job else None,
+        lanes=tuple(_lane(lane, show_session=shared) for lane in report.lanes),
+        last_errors=tuple(_job(job) for job in report.last_errors) if shared else None,
+        delivery=delivery(report.trouble, shared=shared) if report.trouble else None,
+        job=_job(report.job, show_error=shared) if report.job else None,
     )
 
 
@@ -84,13 +92,14 @@ def _lane(lane: LaneReport, *, show_session: bool) -> Lane:
     )
 
 
-def _job(job: JobReport) -> Job:
+def _job(job: JobReport, *, show_error: bool = True) -> Job:
     return Job(
         job_id=job.job_id,
         state=job.state,
         age_s=job.age_s,
-        attempts=job.attempts,
+        # The journal does not keep them for a job that is on its way no more.
+        attempts=job.attempts or None if job.state in _AT_REST else job.attempts,
         next_attempt_in_s=job.next_attempt_in_s,
         error_type=job.error_type,
-        error=job.error,
+        error=job.error if show_error else None,
     )

@@ -85,13 +85,16 @@ class StoreAnswer(Answer):
         return not (self.ok or self.accepted)
 
 
-def accepted(job: NewJob, receipt: Receipt) -> StoreAnswer:
-    """Return the answer to an accepted *job*: never more than mem9 or the journal promised."""
+def accepted(job: NewJob, receipt: Receipt, *, shared: bool = True) -> StoreAnswer:
+    """Return the answer to an accepted *job*: never more than mem9 or the journal promised.
+
+    Not *shared*: earlier jobs of the space may be another person's, see `delivery`.
+    """
     outcome = receipt.outcome
     if receipt.waited_out and outcome is None:
-        return _untaken(job, receipt, _waited_out(receipt))
+        return _untaken(job, receipt, _waited_out(receipt), shared=shared)
     if outcome is not None and not outcome.ok:
-        return _untaken(job, receipt, failures.of_outcome(outcome))
+        return _untaken(job, receipt, failures.of_outcome(outcome), shared=shared)
     confirmed = outcome is not None and outcome.confirmation is Confirmation.INGESTED
     return StoreAnswer(
         ok=True,
@@ -105,7 +108,7 @@ def accepted(job: NewJob, receipt: Receipt) -> StoreAnswer:
         memory_id=outcome.memory_id if outcome else None,
         deduplicated=receipt.deduplicated,
         queue=_queue(receipt),
-        delivery=delivery(receipt.trouble) if receipt.trouble else None,
+        delivery=delivery(receipt.trouble, shared=shared) if receipt.trouble else None,
         durability=_durability(receipt),
     )
 
@@ -117,10 +120,14 @@ def queue_full(error: QueueFull) -> StoreAnswer:
     return refusal.model_copy(update={"accepted": False, "queue": full})
 
 
-def delivery(trouble: Trouble) -> Delivery:
-    """Return *trouble* as the failure in full, and how many jobs wait behind it."""
+def delivery(trouble: Trouble, *, shared: bool = True) -> Delivery:
+    """Return *trouble* as the failure in full, and how many jobs wait behind it.
+
+    Not *shared*: without mem9's own words, which may quote another person's memory.
+    """
     # Without advice to retry: the jobs are the plugin's to send again, not the caller's.
-    failure = failures.of_outcome(trouble.outcome).model_copy(update={"retry": None})
+    untold = {"retry": None} if shared else {"retry": None, "detail": None}
+    failure = failures.of_outcome(trouble.outcome).model_copy(update=untold)
     return Delivery(
         **dict(failure),
         state=trouble.state,
@@ -141,7 +148,7 @@ def _note(trouble: Trouble) -> str:
     return " ".join(told)
 
 
-def _untaken(job: NewJob, receipt: Receipt, failure: Failure) -> StoreAnswer:
+def _untaken(job: NewJob, receipt: Receipt, failure: Failure, *, shared: bool) -> StoreAnswer:
     if not receipt.kept:
         lost = {
             "accepted": False,
@@ -163,7 +170,7 @@ def _untaken(job: NewJob, receipt: Receipt, failure: Failure) -> StoreAnswer:
             "job_id": receipt.job_id,
             "deduplicated": receipt.deduplicated,
             "queue": _queue(receipt),
-            "delivery": delivery(receipt.trouble) if receipt.trouble else None,
+            "delivery": delivery(receipt.trouble, shared=shared) if receipt.trouble else None,
             "durability": _durability(receipt),
         }
     )

@@ -203,6 +203,36 @@ def _trouble(outcome: Outcome, **changes: object) -> Trouble:
     return plain.model_copy(update=changes)
 
 
+HELD_UP = QueueReport(
+    health="degraded",
+    health_reason="the disk is full",
+    durability="none",
+    durability_reason="the disk is full",
+    counts={JobState.PARKED: 4, JobState.DEAD: 1},
+    delivered=7,
+    redelivered=1,
+    depth=4,
+    oldest_age_s=12.5,
+    parked_reason="quota_exhausted",
+    parked_for_s=900.0,
+    lanes=(
+        LaneReport(lane="0a1b2c3d", session_id="conv-1", depth=4, oldest_age_s=12.5),
+        LaneReport(lane="4e5f6071", session_id=None, depth=0, oldest_age_s=None),
+    ),
+    last_errors=(
+        JobReport(
+            job_id="01OLD",
+            state=JobState.DEAD,
+            age_s=60.0,
+            attempts=3,
+            error_type="rejected",
+            error="content: too long",
+        ),
+    ),
+    trouble=_trouble(denial("memory_write_requests")),
+    job=JobReport(job_id="01JOB", state="delivered"),
+    affected=1,
+)
 SCENARIOS = [
     _store("accepted"),
     _store("accepted without a session", parameters={"content": "User prefers Python"}),
@@ -229,6 +259,13 @@ SCENARIOS = [
             held=0,
             dead=1,
         ),
+    ),
+    Scenario(
+        "memory_store",
+        "earlier job failed, callers kept apart",
+        STORE,
+        {"receipt": receipt(trouble=_trouble(SERVER_ERROR, state="retrying"))},
+        credentials={"isolation": "per_user"},
     ),
     _waited("waited, taken", Outcome(confirmation=Confirmation.ACCEPTED, http_status=202)),
     _waited(
@@ -348,38 +385,20 @@ SCENARIOS = [
         "memory_queue",
         "held up",
         {"action": "retry_dead", "job_id": "01JOB"},
-        {
-            "report": QueueReport(
-                health="degraded",
-                health_reason="the disk is full",
-                durability="none",
-                durability_reason="the disk is full",
-                counts={JobState.PARKED: 4, JobState.DEAD: 1},
-                delivered=7,
-                redelivered=1,
-                depth=4,
-                oldest_age_s=12.5,
-                parked_reason="quota_exhausted",
-                parked_for_s=900.0,
-                lanes=(
-                    LaneReport(lane="0a1b2c3d", session_id="conv-1", depth=4, oldest_age_s=12.5),
-                    LaneReport(lane="4e5f6071", session_id=None, depth=0, oldest_age_s=None),
-                ),
-                last_errors=(
-                    JobReport(
-                        job_id="01OLD",
-                        state=JobState.DEAD,
-                        age_s=60.0,
-                        attempts=3,
-                        error_type="rejected",
-                        error="content: too long",
-                    ),
-                ),
-                trouble=_trouble(denial("memory_write_requests")),
-                job=JobReport(job_id="01JOB", state="delivered"),
-                affected=1,
-            )
-        },
+        {"report": HELD_UP},
+    ),
+    Scenario(
+        "memory_queue",
+        "held up, callers kept apart",
+        {"action": "retry_dead", "job_id": "01OLD"},
+        {"report": HELD_UP.model_copy(update={"job": HELD_UP.last_errors[0]})},
+        credentials={"isolation": "per_user"},
+    ),
+    Scenario(
+        "memory_queue",
+        "all dead letters, callers kept apart",
+        {"action": "retry_dead"},
+        credentials={"isolation": "per_user"},
     ),
     Scenario("memory_queue", "unknown action", {"action": "purge"}),
     *_local_failures("memory_queue", {}),

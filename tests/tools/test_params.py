@@ -217,13 +217,23 @@ class TestQueue:
 
         assert question.command.action == "status"
         assert question.command.job_id == "01JOB"
-        assert question.show_sessions is True
+        assert question.shared is True
 
-    def test_needs_no_caller_and_shows_no_sessions_where_callers_are_kept_apart(self) -> None:
-        """A space's queue is not one person's."""
+    def test_needs_no_caller_where_callers_are_kept_apart(self) -> None:
+        """A space's queue is not one person's, and is not told as if it were."""
         question = params.queue(call(isolation="per_conversation"))
 
-        assert question.show_sessions is False
+        assert question.shared is False
+
+    def test_sends_no_other_persons_dead_letters(self) -> None:
+        """One's own is named by the job_id that its store was answered with."""
+        asked = {"action": "retry_dead"}
+        with pytest.raises(InvalidRequest) as refused:
+            params.queue(call(asked, isolation="per_user"))
+
+        assert refused.value.code == "job_id_required"
+        assert params.queue(call({**asked, "job_id": "1"}, isolation="per_user")).shared is False
+        assert params.queue(call(asked)).command.job_id is None
 
     def test_refuses_an_unknown_action(self) -> None:
         """No guess between flush and retry."""
