@@ -4,8 +4,8 @@ import asyncio
 
 from mem9_async.client.addresses import Addresses, addresses
 from mem9_async.client.failures import FAILURES, of_failure
-from mem9_async.client.outcomes import of_refusal, of_unreadable
-from mem9_async.client.session import Answer, Pool, Request
+from mem9_async.client.outcomes import of_overflow, of_refusal, of_unreadable
+from mem9_async.client.session import Pool, Request, Response
 from mem9_async.models.errors import RequestFailed
 from mem9_async.models.outcome import Meter
 
@@ -17,7 +17,7 @@ class Asker:
         self._pool = pool
         self._retry_after_max_s = retry_after_max_s
 
-    async def ask(self, request: Request, *, meter: Meter, timeout_s: float) -> Answer:
+    async def ask(self, request: Request, *, meter: Meter, timeout_s: float) -> Response:
         """Send *request* once and return the 2xx. Raises RequestFailed for anything else.
 
         *meter* is what the request is counted under, for the words of a denial.
@@ -48,6 +48,8 @@ def addresses_of(base_url: str) -> Addresses:
         raise RequestFailed(of_failure(exc)) from exc
 
 
-def unreadable(answer: Answer) -> RequestFailed:
+def unreadable(answer: Response) -> RequestFailed:
     """The error for a 2xx that does not say what it should."""
-    return RequestFailed(of_unreadable(answer))
+    # What overflows may as well be a page of something else.
+    too_large = answer.overflowed and b'"memories"' in answer.body
+    return RequestFailed(of_overflow(answer) if too_large else of_unreadable(answer))

@@ -7,7 +7,7 @@ from mem9_async.client.inflight import InFlight
 from mem9_async.client.memories import Memories
 from mem9_async.client.notices import route_notice
 from mem9_async.client.search import search
-from mem9_async.client.session import Pool, Request
+from mem9_async.client.session import SEARCH_BODY_MAX, Pool, Request
 from mem9_async.client.wire import StoreBody, parse, parse_list
 from mem9_async.models.batch import Batch
 from mem9_async.models.errors import RequestFailed
@@ -129,6 +129,7 @@ class Mem9Client:
                 addresses_of(space.base_url).memories,
                 read_headers(space, caller_agent_id),
                 params={"limit": "1"},
+                body_max=SEARCH_BODY_MAX,
                 may_resend=True,
             ),
             meter=Meter.RECALL,

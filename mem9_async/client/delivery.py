@@ -7,7 +7,7 @@ from mem9_async.client.asking import Asker, addresses_of
 from mem9_async.client.encoding import store_body
 from mem9_async.client.failures import FAILURES, of_failure
 from mem9_async.client.outcomes import of_store
-from mem9_async.client.session import SEARCH_BODY_MAX, STORE_BODY_MAX, Pool, Request
+from mem9_async.client.session import LIST_BODY_MAX, STORE_BODY_MAX, Pool, Request
 from mem9_async.client.wire import MemoryBody, SuccessBody, parse, parse_list
 from mem9_async.models.batch import Batch
 from mem9_async.models.errors import RequestFailed
@@ -93,7 +93,7 @@ class Delivery:
                             "limit": str(_PAGE),
                             "offset": str(page * _PAGE),
                         },
-                        body_max=SEARCH_BODY_MAX,
+                        body_max=LIST_BODY_MAX,
                     ),
                     meter=Meter.RECALL,
                     timeout_s=self._probe_timeout_s,

@@ -83,9 +83,9 @@ def search_params(query: SearchQuery) -> dict[str, str]:
     return params | _filters(query.memory_type, query.tags, query.agent_id)
 
 
-def list_params(query: ListQuery) -> dict[str, str]:
-    """The parameters of a plain list: no `q`, so it costs nothing."""
-    params = {"limit": str(query.limit), "offset": str(query.offset)}
+def list_params(query: ListQuery, *, offset: int, limit: int) -> dict[str, str]:
+    """The parameters of a plain list, these rows of it: no `q`, so it costs nothing."""
+    params = {"limit": str(limit), "offset": str(offset)}
     if query.session_id:
         params["session_id"] = query.session_id
     if query.state:

@@ -7,7 +7,8 @@ from mem9_async.client.asking import Asker, addresses_of, unreadable
 from mem9_async.client.encoding import DELETE_MAX_IDS, change_body, ids_body, list_params
 from mem9_async.client.mapping import memory
 from mem9_async.client.notices import success_notice
-from mem9_async.client.session import MIB, SEARCH_BODY_MAX, Request
+from mem9_async.client.paging import window
+from mem9_async.client.session import LIST_BODY_MAX, SEARCH_BODY_MAX, Request
 from mem9_async.client.wire import DeletedBody, MemoryBody, parse, parse_list
 from mem9_async.models.errors import NotFound, PartlyDeleted, RequestFailed, VersionConflict
 from mem9_async.models.memory import Deletion, ListQuery, Memory, MemoryChange, MemoryPage
@@ -26,14 +27,18 @@ class Memories:
         self._timeout_s = timeout_s
 
     async def page(self, query: ListQuery) -> MemoryPage:
-        """Return one page, newest first. Free of charge. Raises RequestFailed."""
+        """Return one page, newest first. Free of charge. Raises RequestFailed.
+
+        Pages fit together as far as one request allows: see paging.py.
+        """
+        wanted = window(query.offset, query.limit)
         answer = await self._asker.ask(
             Request(
                 method="GET",
                 url=addresses_of(query.space.base_url).memories,
                 headers=read_headers(query.space, query.caller_agent_id),
-                params=list_params(query),
-                body_max=SEARCH_BODY_MAX,
+                params=list_params(query, offset=wanted.start, limit=wanted.rows),
+                body_max=LIST_BODY_MAX,
                 may_resend=True,
             ),
             meter=Meter.RECALL,
@@ -42,12 +47,17 @@ class Memories:
         body = parse_list(answer.body) if answer.whole else None
         if body is None:
             raise unreadable(answer)
-        memories = tuple(memory(item) for item in body.memories)
+        offset = query.offset
+        if body.offset is None or body.offset == wanted.start:
+            shown = wanted.cut(body.memories, total=body.total)
+        else:  # an offset that mem9 could not take, and put right
+            offset = body.offset
+            shown = list(body.memories[: query.limit])
         return MemoryPage(
-            memories=memories,
-            total=len(memories) if body.total is None else body.total,
-            limit=query.limit if body.limit is None else body.limit,
-            offset=query.offset if body.offset is None else body.offset,
+            memories=tuple(memory(item) for item in shown),
+            total=wanted.start + len(body.memories) if body.total is None else body.total,
+            limit=query.limit,
+            offset=offset,
             notice=success_notice(body),
         )
 
@@ -57,7 +67,7 @@ class Memories:
             method="GET",
             url=_memory_url(space, memory_id),
             headers=read_headers(space, caller_agent_id),
-            body_max=MIB,
+            body_max=SEARCH_BODY_MAX,
             may_resend=True,
         )
         return await self._one(request, Meter.RECALL)
@@ -87,7 +97,7 @@ class Memories:
             url=_memory_url(space, memory_id),
             headers=headers,
             body=change_body(change, content),
-            body_max=MIB,
+            body_max=SEARCH_BODY_MAX,
         )
         try:
             return await self._one(request, Meter.WRITE)

@@ -11,19 +11,20 @@ from mem9_async.client.denials import STATUSES, is_denied, read_denial, window_s
 from mem9_async.client.notices import success_notice
 from mem9_async.client.redaction import without_key
 from mem9_async.client.retry_after import retry_after_s
-from mem9_async.client.session import Answer
+from mem9_async.client.session import Response
 from mem9_async.client.texts import status_meaning, text_meaning
 from mem9_async.client.wire import ErrorBody, StoreBody, parse
 from mem9_async.models.outcome import Confirmation, ErrorType, Meter, Outcome, QuotaDenial
 
 FAILED = "mem9 request failed"
 UNREADABLE = "mem9 answered, but not in the form it should: the base URL may lead elsewhere."
+TOO_LARGE = "mem9's answer is too large to be taken in: ask for fewer memories at a time."
 DETAIL_MAX = 500  # characters
 
 _POST_QUOTA_WAIT_S = 60  # the window of mem9's limiter, where it tells neither wait nor window
 
 
-def of_store(answer: Answer, *, retry_after_max_s: float, duration_s: float = 0.0) -> Outcome:
+def of_store(answer: Response, *, retry_after_max_s: float, duration_s: float = 0.0) -> Outcome:
     """What became of a store. A 2xx is a success only with mem9's small JSON object."""
     if not answer.ok:
         return of_refusal(
@@ -46,7 +47,7 @@ def of_store(answer: Answer, *, retry_after_max_s: float, duration_s: float = 0.
 
 
 def of_refusal(
-    answer: Answer, *, asked: Meter, retry_after_max_s: float, duration_s: float = 0.0
+    answer: Response, *, asked: Meter, retry_after_max_s: float, duration_s: float = 0.0
 ) -> Outcome:
     """What an answer other than 2xx means to a request of the meter *asked*."""
     body = parse(ErrorBody, answer.body)
@@ -68,7 +69,7 @@ def of_refusal(
     )
 
 
-def of_unreadable(answer: Answer, *, duration_s: float = 0.0) -> Outcome:
+def of_unreadable(answer: Response, *, duration_s: float = 0.0) -> Outcome:
     """A 2xx that does not say what it should: no success, though mem9 may have acted."""
     return Outcome(
         error_type=ErrorType.INVALID_RESPONSE,
@@ -76,6 +77,18 @@ def of_unreadable(answer: Answer, *, duration_s: float = 0.0) -> Outcome:
         http_status=answer.status,
         error=UNREADABLE,
         detail=printable(answer.body, hide=answer.key),
+        duration_s=duration_s,
+    )
+
+
+def of_overflow(answer: Response, *, duration_s: float = 0.0) -> Outcome:
+    """An answer of which there is more than we take in: asked again, it would be no smaller."""
+    return Outcome(
+        error_type=ErrorType.INVALID_RESPONSE,
+        maybe_sent=True,
+        http_status=answer.status,
+        error=TOO_LARGE,
+        error_code="answer_too_large",
         duration_s=duration_s,
     )
 
@@ -92,7 +105,7 @@ def printable(body: bytes, *, hide: str = "") -> str | None:
 
 
 def _of_denial(
-    answer: Answer, body: ErrorBody, asked: Meter, retry_after_max_s: float, duration_s: float
+    answer: Response, body: ErrorBody, asked: Meter, retry_after_max_s: float, duration_s: float
 ) -> Outcome:
     denial, rate_limited = read_denial(
         body, status=answer.status, asked=asked, retry_after=answer.retry_after
@@ -141,7 +154,7 @@ def _error_text(body: ErrorBody | None, raw: bytes) -> str:
     return raw[:DETAIL_MAX].decode("utf-8", "ignore")
 
 
-def _not_found_code(answer: Answer, body: ErrorBody | None) -> str | None:
+def _not_found_code(answer: Response, body: ErrorBody | None) -> str | None:
     """Tell a missing memory, said in mem9's JSON, from a route that is not there."""
     if answer.status != 404:
         return None

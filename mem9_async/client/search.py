@@ -9,7 +9,7 @@ from mem9_async.client.asking import Asker, addresses_of, unreadable
 from mem9_async.client.encoding import search_params
 from mem9_async.client.mapping import found, ranked
 from mem9_async.client.notices import spoken_notice, usage_notice
-from mem9_async.client.session import SEARCH_BODY_MAX, Answer, Request
+from mem9_async.client.session import SEARCH_BODY_MAX, Request, Response
 from mem9_async.client.wire import parse_list
 from mem9_async.models.errors import RequestFailed
 from mem9_async.models.memory import SearchQuery, SearchResult
@@ -44,7 +44,7 @@ async def search(asker: Asker, query: SearchQuery, *, timeout_s: float) -> Searc
             return _result(answer, query, attempts=tries, elapsed_s=clock() - began)
 
 
-async def _recall(asker: Asker, query: SearchQuery, *, timeout_s: float) -> Answer:
+async def _recall(asker: Asker, query: SearchQuery, *, timeout_s: float) -> Response:
     request = Request(
         method="GET",
         url=addresses_of(query.space.base_url).memories,
@@ -55,7 +55,9 @@ async def _recall(asker: Asker, query: SearchQuery, *, timeout_s: float) -> Answ
     return await asker.ask(request, meter=Meter.RECALL, timeout_s=timeout_s)
 
 
-def _result(answer: Answer, query: SearchQuery, *, attempts: int, elapsed_s: float) -> SearchResult:
+def _result(
+    answer: Response, query: SearchQuery, *, attempts: int, elapsed_s: float
+) -> SearchResult:
     body = parse_list(answer.body) if answer.whole else None
     if body is None:
         raise unreadable(answer)

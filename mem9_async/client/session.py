@@ -18,6 +18,7 @@ KIB = 1024
 MIB = 1024 * KIB
 STORE_BODY_MAX = 64 * KIB  # mem9's answers to writes are a line
 SEARCH_BODY_MAX = 8 * MIB  # 100 memories of 50,000 bytes, and room
+LIST_BODY_MAX = 32 * MIB  # 200 of them, and room for metadata, which may quote whole messages
 ERROR_BODY_MAX = 64 * KIB
 DNS_TTL_S = 30
 
@@ -49,16 +50,18 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """What came back. `whole` is False where the body was cut, by the peer or by our limit.
 
-    `key` is the API key that was sent: servers may repeat it in what they say.
+    `overflowed` says that it was our limit. `key` is the API key that was sent: servers may
+    repeat it in what they say.
     """
 
     status: int
     retry_after: tuple[str, ...]
     body: bytes
     whole: bool
+    overflowed: bool = False
     key: str = field(default="", repr=False)
 
     @property
@@ -92,7 +95,7 @@ class Pool:
         if session is not None:
             await session.close()
 
-    async def exchange(self, request: Request, *, timeout_s: float | None = None) -> Answer:
+    async def exchange(self, request: Request, *, timeout_s: float | None = None) -> Response:
         """Send *request* once; return what came back, whatever its status.
 
         Waits for a free connection at most the connect timeout, and for the whole at most
@@ -121,7 +124,7 @@ class Pool:
             raise PoolTimeout from exc
         return self._client_timeout((timeout.total or 0) - (clock() - began))
 
-    async def _send(self, request: Request, timeout: aiohttp.ClientTimeout) -> Answer:
+    async def _send(self, request: Request, timeout: aiohttp.ClientTimeout) -> Response:
         send = self._opened().request
         if not request.may_resend and request.method != "POST":  # aiohttp never resends a POST
             send = partial(send, middlewares=(_send_once,))
@@ -136,12 +139,12 @@ class Pool:
             timeout=timeout,
         ) as response:
             limit = request.body_max if response.status < 300 else ERROR_BODY_MAX
-            body, whole = await _read(response, limit)
+            body, whole, overflowed = await _read(response, limit)
             if not whole:
                 response.close()
             retry_after = tuple(response.headers.getall("Retry-After", ()))
             key = request.headers.get("X-API-Key", "")
-            return Answer(response.status, retry_after, body, whole, key)
+            return Response(response.status, retry_after, body, whole, overflowed, key)
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -175,8 +178,8 @@ class Pool:
         )
 
 
-async def _read(response: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bool]:
-    """Read at most *limit* bytes; False when there is more, or a refusal broke off."""
+async def _read(response: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bool, bool]:
+    """Read at most *limit* bytes; say whether that is the whole, and whether there is more."""
     chunks: list[bytes] = []
     size = 0
     try:
@@ -184,16 +187,16 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bo
             chunks.append(chunk)
             size += len(chunk)
             if size > limit:
-                return b"".join(chunks)[:limit], False
+                return b"".join(chunks)[:limit], False, True
     except TimeoutError:
         raise
     except (aiohttp.ClientConnectionError, OSError):
         if response.status < 300:  # a reset says nothing about what answers there
             raise
-        return b"".join(chunks), False
+        return b"".join(chunks), False, False
     except aiohttp.ClientError:
-        return b"".join(chunks), False
-    return b"".join(chunks), True
+        return b"".join(chunks), False, False
+    return b"".join(chunks), True, False
 
 
 async def _send_once(

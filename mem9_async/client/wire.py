@@ -65,13 +65,13 @@ AsObject = BeforeValidator(_object)
 AsObjects = BeforeValidator(_objects)
 
 
-class Answer(BaseModel):
+class Body(BaseModel):
     """The base of what mem9 says."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
 
-class ActionBody(Answer):
+class ActionBody(Body):
     """A recommended action, as sent."""
 
     type: Text = None
@@ -80,14 +80,14 @@ class ActionBody(Answer):
     severity: Text = None
 
 
-class RateLimitBody(Answer):
+class RateLimitBody(Body):
     """The lane that stays open after the quota. Seconds."""
 
     retry_after_s: Integer = Field(None, alias="retryAfterSeconds")
     window_s: Integer = Field(None, alias="windowDurationSeconds")
 
 
-class GateBody(Answer):
+class GateBody(Body):
     """What the quota's gate decided."""
 
     outcome: Text = None
@@ -96,7 +96,7 @@ class GateBody(Answer):
     rate_limit: Annotated[RateLimitBody | None, AsObject] = Field(None, alias="postQuotaRateLimit")
 
 
-class QuotaBody(Answer):
+class QuotaBody(Body):
     """The quota fields, wherever a server keeps them; the last two are of the legacy form only."""
 
     meter: Text = None
@@ -126,21 +126,21 @@ class ErrorBody(QuotaBody):
     details: Annotated[DetailsBody | None, AsObject] = None
 
 
-class UsageBody(Answer):
+class UsageBody(Body):
     """How much of a budget is gone. Percent of the whole; units that are left."""
 
     percent: Number = None
     remaining: Number = None
 
 
-class CapacityBody(Answer):
+class CapacityBody(Body):
     """How much a budget holds."""
 
     type: Text = None
     value: Number = None
 
 
-class BudgetBody(Answer):
+class BudgetBody(Body):
     """One budget behind a meter."""
 
     type: Text = None
@@ -149,7 +149,7 @@ class BudgetBody(Answer):
     capacity: Annotated[CapacityBody | None, AsObject] = None
 
 
-class MeterBody(Answer):
+class MeterBody(Body):
     """The state of one meter."""
 
     meter: Text = None
@@ -157,13 +157,13 @@ class MeterBody(Answer):
     budgets: Annotated[tuple[BudgetBody, ...], AsObjects] = ()
 
 
-class KeyBody(Answer):
+class KeyBody(Body):
     """The state of the key."""
 
     status: Text = None
 
 
-class RuntimeStateBody(Answer):
+class RuntimeStateBody(Body):
     """The usage state of a space, as a success may carry it and as its own route answers."""
 
     key: Annotated[KeyBody | None, AsObject] = Field(None, alias="mem9ApiKey")
@@ -171,7 +171,7 @@ class RuntimeStateBody(Answer):
     meters: Annotated[tuple[MeterBody, ...], AsObjects] = ()
 
 
-class SuccessBody(Answer):
+class SuccessBody(Body):
     """What any success may carry beside its own fields."""
 
     message: Text = None
@@ -186,7 +186,7 @@ class StoreBody(SuccessBody):
     id: Text = None
 
 
-class MemoryBody(Answer):
+class MemoryBody(Body):
     """One memory as sent."""
 
     id: Text = None
@@ -252,7 +252,7 @@ class RuntimeStateAnswer(RuntimeStateBody):
     runtime_state: Annotated[RuntimeStateBody | None, AsObject] = Field(None, alias="runtimeState")
 
 
-def parse[Body: Answer](kind: type[Body], body: bytes) -> Body | None:
+def parse[B: Body](kind: type[B], body: bytes) -> B | None:
     """Read *body* as *kind*; None unless it is one whole JSON object."""
     try:
         return kind.model_validate(json_object(body))

@@ -13,6 +13,7 @@ from mem9_async.tools.payloads import Failure, Quota, QuotaAction, Reason, Retry
 REQUEST_FAILED = "mem9 request failed"
 _DENIED_WAIT_S = 60.0  # mem9's post-quota window, where it names no wait
 _NO_ROUTE = "route_not_found"
+_TOO_LARGE = "answer_too_large"
 
 #: error_type -> what a caller can make of it, and whether the same call may succeed later.
 _ADVICE: dict[ErrorType, tuple[Reason, bool]] = {
@@ -71,6 +72,8 @@ def of_outcome(outcome: Outcome) -> Failure:
     if outcome.error_code == _NO_ROUTE:
         # Whoever said this 404 did not speak of a memory.
         code, reason = _NO_ROUTE, "unavailable"
+    elif outcome.error_code == _TOO_LARGE:
+        code, reason, retryable = _TOO_LARGE, "invalid_request", False
     answered = outcome.http_status is not None and error_type is not ErrorType.INVALID_RESPONSE
     return Failure(
         error=REQUEST_FAILED if answered else outcome.error or REQUEST_FAILED,

@@ -6,7 +6,7 @@ from pydantic import JsonValue, SecretStr
 
 from mem9_async.client.client import Mem9Client
 from mem9_async.client.encoding import encode
-from mem9_async.client.session import Answer
+from mem9_async.client.session import Response
 from mem9_async.models.batch import Batch
 from mem9_async.models.job import Message, Pinned, Turn
 from mem9_async.models.memory import ListQuery, SearchQuery
@@ -45,9 +45,9 @@ def search_query(base_url: str = BASE_URL, limit: int = 10) -> SearchQuery:
     )
 
 
-def list_query(base_url: str = BASE_URL) -> ListQuery:
-    """The first page of a list."""
-    return ListQuery(space=space(base_url), caller_agent_id="dify")
+def list_query(base_url: str = BASE_URL, *, offset: int = 0, limit: int = 20) -> ListQuery:
+    """A page of a list, the first one by default."""
+    return ListQuery(space=space(base_url), caller_agent_id="dify", offset=offset, limit=limit)
 
 
 def turn(*contents: str) -> Turn:
@@ -74,11 +74,12 @@ def answer(
     *,
     retry_after: tuple[str, ...] = (),
     whole: bool = True,
+    overflowed: bool = False,
     key: str = "",
-) -> Answer:
+) -> Response:
     """An answer as the session hands it on; a body that is not bytes becomes JSON."""
     raw = body if isinstance(body, bytes) else encode(body)
-    return Answer(status, retry_after, raw, whole, key)
+    return Response(status, retry_after, raw, whole, overflowed, key)
 
 
 def denial(

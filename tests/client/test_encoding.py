@@ -171,7 +171,8 @@ def test_a_list_has_no_q() -> None:
     """With `q` it would be a recall, and counted."""
     query = ListQuery(space=space(), caller_agent_id="dify", offset=20, state="all")
 
-    assert list_params(query) == {"limit": "20", "offset": "20", "state": "all"}
+    params = list_params(query, offset=10, limit=40)
+    assert params == {"limit": "40", "offset": "10", "state": "all"}
 
 
 @pytest.mark.parametrize(

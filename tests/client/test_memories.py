@@ -4,11 +4,14 @@ import pytest
 from pydantic import JsonValue
 
 from mem9_async.client.client import Mem9Client
+from mem9_async.client.encoding import encode
+from mem9_async.client.session import LIST_BODY_MAX
 from mem9_async.models.errors import NotFound, PartlyDeleted, RequestFailed, VersionConflict
 from mem9_async.models.memory import Deletion, MemoryChange
 from mem9_async.models.outcome import ErrorType
 from tests.client.builders import denial, list_query, space
 from tests.client.mocked import MockedMem9
+from tests.client.peers import http, peer, says
 
 MEMORIES = "/v1alpha2/mem9s/memories"
 ONE = f"{MEMORIES}/m1"
@@ -32,6 +35,42 @@ async def test_a_page_is_what_mem9_says_it_is(client: Mem9Client, mem9: MockedMe
     assert page.memories[0].tags == ("a",)
     assert (page.total, page.limit, page.offset) == (41, 20, 40)
     assert "q" not in mem9.sent[0].params
+
+
+async def test_a_page_is_asked_for_with_a_margin(client: Mem9Client, mem9: MockedMem9) -> None:
+    """Memories of one second may come in another order than before (mem9-api.md, 4.3)."""
+    found: list[JsonValue] = [
+        {"id": f"m{number:02}", "content": "x", "updated_at": "t"} for number in range(30)
+    ]
+    body: JsonValue = {"memories": found[::-1], "total": 30, "limit": 45, "offset": 0}
+    mem9.answers("GET", MEMORIES, 200, body)
+
+    page = await client.list_memories(list_query(offset=20, limit=5))
+
+    assert mem9.sent[0].params == {"limit": "45", "offset": "0"}
+    assert [memory.id for memory in page.memories] == [f"m{number}" for number in range(20, 25)]
+    assert (page.total, page.limit, page.offset) == (30, 5, 20)
+
+
+async def test_a_page_too_large_to_be_taken_in_says_so(client: Mem9Client) -> None:
+    """The address is right; there is only too much. Of another page that cannot be said."""
+    filling = b"x" * LIST_BODY_MAX
+    pages = says(http(200, b'{"memories": ["' + filling)), says(http(200, b"<html>" + filling))
+    async with peer(*pages) as mem9:
+        for code in ("answer_too_large", None):
+            with pytest.raises(RequestFailed) as caught:
+                await client.list_memories(list_query(mem9.url, limit=200))
+            assert caught.value.outcome.error_code == code
+
+
+async def test_a_full_page_of_the_longest_memories_fits(client: Mem9Client) -> None:
+    """mem9 takes 50,000 bytes a memory."""
+    longest: JsonValue = {"id": "m", "content": "x" * 50_000}
+    body = encode({"memories": [longest] * 200, "total": 900})
+    async with peer(says(http(200, body))) as mem9:
+        page = await client.list_memories(list_query(mem9.url, limit=200))
+
+    assert len(page.memories) == 200
 
 
 async def test_a_page_without_numbers_keeps_those_asked_for(

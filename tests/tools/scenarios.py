@@ -91,6 +91,12 @@ REJECTED = Outcome(
     detail='{"error": "content: too long (max 50000)"}',
 )
 NOT_KEPT = {"durability": "none", "durability_reason": "serverless"}
+TOO_LARGE = Outcome(
+    error_type=ErrorType.INVALID_RESPONSE,
+    http_status=200,
+    error="mem9's answer is too large to be taken in: ask for fewer memories at a time.",
+    error_code="answer_too_large",
+)
 ELSEWHERE = Outcome(
     error_type=ErrorType.NOT_FOUND,
     http_status=404,
@@ -180,6 +186,7 @@ def _failures(tool: str, parameters: dict[str, object], meter: str) -> list[Scen
         "timeout": SLOW,
         "not mem9": UNREADABLE,
         "wrong address": ELSEWHERE,
+        "too large": TOO_LARGE,
     }
     failed: list[Scenario] = [
         Scenario(tool, name, parameters, error=RequestFailed(outcome))
