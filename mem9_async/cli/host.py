@@ -204,10 +204,6 @@ class PluginHost(asyncio.SubprocessProtocol):
         request = endpoint_call(method, path, headers or {}, body, settings or {})
         return endpoint_answer(Reply(*await self._ask(request, timeout_s)))
 
-    def send_raw(self, data: bytes) -> None:
-        """Write *data* to the plugin's stdin as it is."""
-        self._stdin.write(data)
-
     async def _ask(
         self, request: Request, timeout_s: float | None
     ) -> tuple[tuple[bytes, ...], float, float | None]:

@@ -55,7 +55,7 @@ def read_denial(
     rate_limited = _is_rate_limited(body, status, sources)
     meter = _first(source.meter for source in sources)
     wait_s = _wait_s(sources, retry_after)
-    action = _public_action(sources[0].action) if _is_public(body) else _legacy_action(sources)
+    action = public_action(sources[0].action) if _is_public(body) else _legacy_action(sources)
     denial = QuotaDenial(
         message=_message(body),
         user_message=_user_message(_meter(meter, asked), action, rate_limited, wait_s),
@@ -76,7 +76,14 @@ def window_s(body: ErrorBody) -> int | None:
 
 def public_action(action: ActionBody | None) -> Action | None:
     """Take over a recommended action of the public form: only a link to open is one."""
-    return _public_action(action)
+    if action is None or action.type != _OPEN_URL:
+        return None
+    return Action(
+        type=action.type,
+        provider_action_code=action.provider_action_code,
+        url=_link(action.url),
+        severity=action.severity,
+    )
 
 
 def linked(sentence: str, action: Action | None) -> str:
@@ -131,17 +138,6 @@ def _wait_s(sources: tuple[QuotaBody, ...], retry_after: Iterable[str]) -> int |
 
 def _is_seconds(value: str) -> bool:
     return value.isascii() and value.isdigit() and len(value) <= 18  # beyond that it is no time
-
-
-def _public_action(action: ActionBody | None) -> Action | None:
-    if action is None or action.type != _OPEN_URL:
-        return None
-    return Action(
-        type=action.type,
-        provider_action_code=action.provider_action_code,
-        url=_link(action.url),
-        severity=action.severity,
-    )
 
 
 def _legacy_action(sources: tuple[QuotaBody, ...]) -> Action | None:

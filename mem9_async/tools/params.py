@@ -191,8 +191,8 @@ def queue(call: Call) -> QueueQuestion:
     if not shared and command.action == "retry_dead" and command.job_id is None:
         raise InvalidRequest(
             "retry_dead needs a job_id while isolation keeps callers apart: without one it would "
-            "send other people's memories. An operator sends all of them again with `python -m "
-            "mem9_async queue retry-dead`.",
+            "send other people's memories. An operator can send all of them again from the "
+            "command line.",
             code="job_id_required",
         )
     return QueueQuestion(command=command, shared=shared)
