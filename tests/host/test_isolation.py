@@ -7,6 +7,7 @@ from mem9_async.cli.host import PluginHost
 from mem9_async.devserver.server import DevServer
 from tests.host.conftest import Stage
 from tests.host.process import credentials
+from tests.host.scripted import Reply
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -139,3 +140,28 @@ async def test_a_caller_without_a_name_is_refused_where_memories_are_kept_apart(
         answer = await nobody.call(tool, **more)
         assert (answer["ok"], answer["code"]) == (False, "isolation_unknown_caller")
     assert stage.mem9.asked[name] == []
+
+
+async def test_the_queue_tells_a_kept_apart_caller_of_nobody_else(stage: Stage) -> None:
+    """The counts are the whole space's; the jobs and what mem9 said of them are Ann's."""
+    refusal = Reply.json(400, {"error": "content: Ann's secret is too long"})
+    keys = credentials(stage.mem9.base_url("queue", refusal), "sk-queue", isolation="per_user")
+    ann = Person(stage.host, keys, "ann", "conv-ann")
+    bob = Person(stage.host, keys, "bob", "conv-bob")
+    dead = await ann.call("memory_store", content="From Ann", session_id="s-ann", wait=True)
+    assert dead["status"] == "dead"
+
+    for seen in (
+        await bob.call("memory_queue"),
+        await bob.call("memory_queue", job_id=dead["job_id"]),
+        await bob.call("memory_store", content="From Bob"),
+    ):
+        assert seen["ok"] is True
+        assert "secret" not in str(seen)
+        assert "s-ann" not in str(seen)
+        assert "last_errors" not in seen
+    assert (await bob.call("memory_queue"))["counts"]["dead"] >= 1
+    refused = await bob.call("memory_queue", action="retry_dead")
+    assert (refused["ok"], refused["code"]) == (False, "job_id_required")
+    own = await ann.call("memory_queue", action="retry_dead", job_id=dead["job_id"])
+    assert own["affected"] == 1
