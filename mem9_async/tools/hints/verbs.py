@@ -1,6 +1,6 @@
 """The forms of English verbs that stored facts use: "lives", "moved"."""
 
-from mem9_async.tools.hint_words import IRREGULAR_PAST, PARTICIPLES, VERBS
+from mem9_async.tools.hints.words import IRREGULAR_PAST, PARTICIPLES, VERBS
 
 _IRREGULAR_THIRD = {"have": "has", "do": "does", "go": "goes", "be": "is"}
 _BASE_OF_PAST = {past: base for base, past in IRREGULAR_PAST.items()}

@@ -2,7 +2,7 @@
 
 import re
 
-from mem9_async.tools.hint_text import trimmed
+from mem9_async.tools.hints.text import trimmed
 
 USER = "用户"
 

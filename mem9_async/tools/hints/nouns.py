@@ -1,8 +1,8 @@
 """Noun phrases as stored facts have them: "my dog's name" -> "user's dog"."""
 
 from mem9_async.runtime.stop_words import word_set
-from mem9_async.tools.hint_text import Word, joined, trimmed
-from mem9_async.tools.hint_words import (
+from mem9_async.tools.hints.text import Word, joined, trimmed
+from mem9_async.tools.hints.words import (
     ARTICLES,
     DROPPED_OWNERS,
     LEAD_ADJECTIVES,

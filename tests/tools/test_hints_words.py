@@ -1,33 +1,33 @@
 """The word tables: entries that could never be met are mistakes."""
 
-from mem9_async.tools import hint_words
-from mem9_async.tools.hint_text import words_of
-from mem9_async.tools.hint_verbs import base_of, past, third_person
+from mem9_async.tools.hints import words
+from mem9_async.tools.hints.text import words_of
+from mem9_async.tools.hints.verbs import base_of, past, third_person
 
 
 def test_prefixes_and_suffixes_are_written_as_questions_are_read() -> None:
     """A phrase that the reader would cut differently (a contraction) would never match."""
-    for phrase in hint_words.PREFIXES + hint_words.SUFFIXES + hint_words.RELATIVE_TIMES:
+    for phrase in words.PREFIXES + words.SUFFIXES + words.RELATIVE_TIMES:
         assert tuple(word.low for word in words_of(" ".join(phrase))) == phrase
 
 
 def test_longer_phrases_come_first() -> None:
     """After "could you please" no "please" may be left behind."""
-    for table in (hint_words.PREFIXES, hint_words.SUFFIXES):
+    for table in (words.PREFIXES, words.SUFFIXES):
         assert [len(phrase) for phrase in table] == sorted(map(len, table), reverse=True)
         assert len(set(table)) == len(table)
 
 
 def test_no_two_verbs_share_a_past() -> None:
     """The base is found again from the past."""
-    pasts = list(hint_words.IRREGULAR_PAST.values())
+    pasts = list(words.IRREGULAR_PAST.values())
 
     assert len(set(pasts)) == len(pasts)
 
 
 def test_every_form_of_every_verb_leads_back_to_it() -> None:
     """What is inflected can be read again, but for verbs whose forms coincide."""
-    for verb in hint_words.VERBS:
+    for verb in words.VERBS:
         assert base_of(third_person(verb)) == verb
         assert base_of(past(verb)) == verb
 

@@ -1,7 +1,7 @@
 """What stands around a question and is not part of it."""
 
-from mem9_async.tools.hint_text import Word
-from mem9_async.tools.hint_words import PREFIXES, RELATIVE_TIMES, SUFFIXES
+from mem9_async.tools.hints.text import Word
+from mem9_async.tools.hints.words import PREFIXES, RELATIVE_TIMES, SUFFIXES
 
 
 def naming_the_user(words: list[Word]) -> list[Word]:

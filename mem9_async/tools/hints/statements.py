@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from mem9_async.tools.hint_nouns import is_owned, possessive, readable, without_lead
-from mem9_async.tools.hint_text import Word, joined
-from mem9_async.tools.hint_words import ARTICLES, OWNING, PLACE_PREPOSITIONS, PREPOSITIONS
+from mem9_async.tools.hints.nouns import is_owned, possessive, readable, without_lead
+from mem9_async.tools.hints.text import Word, joined
+from mem9_async.tools.hints.words import ARTICLES, OWNING, PLACE_PREPOSITIONS, PREPOSITIONS
 
 USER = "user"
 

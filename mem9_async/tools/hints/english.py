@@ -2,22 +2,22 @@
 
 from collections.abc import Callable
 
-from mem9_async.tools.hint_nouns import (
+from mem9_async.tools.hints.nouns import (
     is_owned,
     noun_phrases,
     of_user,
     possessive,
     readable,
 )
-from mem9_async.tools.hint_politeness import (
+from mem9_async.tools.hints.politeness import (
     naming_the_user,
     without_politeness,
     without_relative_time,
 )
-from mem9_async.tools.hint_statements import USER, Asked, has_name, statement
-from mem9_async.tools.hint_text import Word
-from mem9_async.tools.hint_verbs import base_of, is_past, past, third_person
-from mem9_async.tools.hint_words import (
+from mem9_async.tools.hints.statements import USER, Asked, has_name, statement
+from mem9_async.tools.hints.text import Word
+from mem9_async.tools.hints.verbs import base_of, is_past, past, third_person
+from mem9_async.tools.hints.words import (
     ADVERBS,
     ARTICLES,
     AUXILIARIES,
