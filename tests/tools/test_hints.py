@@ -8,30 +8,21 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mem9_async.tools.hints import retry_sentence, suggest_queries
+from mem9_async.tools.hints import suggest_queries
 
 ROWS = [
     line.split("\t")
     for line in (Path(__file__).parent / "questions.tsv").read_text("utf-8").splitlines()[1:]
 ]
-REASONS = (
-    "no_match",
-    "low_confidence",
-    "pending_writes",
-    "rate_limited",
-    "quota_denied",
-    "unavailable",
-    "timeout",
-    "unauthorized",
-    "invalid_request",
-)
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 # Cut at single blanks, so that a blank piece is drawn too.
 WORDS = re.split(
     " ",
     "what's who where when how do did have is my your the user's I you Ana Lúcia favourite coffee "
     "live like of for about and , ? tell me please yesterday \ue000  \n 'x' “Project Falcon” "
-    "我 的 什么 喜欢 在哪里 吗 用户 《三体》",
+    "我 的 什么 喜欢 在哪里 吗 用户 《三体》 "
+    "that should never been born than or more Corp. Prof. it , isn't it where used to from "
+    "哪个 哪一部 还是 是不是 说过 把 几岁 谁 和 用 住在 ， 这份",
 )
 questions = st.lists(st.sampled_from(WORDS), max_size=14).map(" ".join) | st.text(max_size=80)
 
@@ -43,8 +34,8 @@ class TestTable:
     def test_question_becomes_the_statements_in_the_table(
         self, question: str, expected: str
     ) -> None:
-        """Every row's suggestions come in the order given there."""
-        assert tuple(expected.split(" | ")) == suggest_queries(question)
+        """Every row's suggestions come in the order given there; some rows have none."""
+        assert tuple(filter(None, expected.split(" | "))) == suggest_queries(question)
 
     def test_table_holds_enough_questions_in_each_language(self) -> None:
         """At least sixty in all are asked for; we keep that many of each language."""
@@ -85,12 +76,21 @@ class TestWithoutSuggestion:
                 "why not?",
             ),
             *("how are you?", "What can you do?", "What did I tell you?", "what is it about?"),
+            *("What do you call me?", "How should you address me?", "who is taller?"),
             *("你好", "谢谢", "？", "什么", "吗", "你是谁？", "你能做什么？", "我刚才说了什么？"),
         ],
     )
     def test_query_that_asks_for_nothing_gets_none(self, query: str) -> None:
         """Politeness and question words alone name no fact."""
         assert suggest_queries(query) == ()
+
+    @pytest.mark.parametrize(
+        "query",
+        ["what do you know about me?", "Do you remember me?", "你知道我什么？", "你还记得我吗？"],
+    )
+    def test_user_alone_answers_only_a_question_about_the_user(self, query: str) -> None:
+        """In every other question the word tells no fact from another."""
+        assert suggest_queries(query) in {("user",), ("用户",)}
 
     @pytest.mark.parametrize(
         "query", ["Berlin", "Ana Lúcia", "user name", "deploy server address", "生日", "XR-7"]
@@ -131,6 +131,17 @@ class TestProperties:
         assert " ".join(query.split()).casefold() not in folded
         assert all(suggestion == " ".join(suggestion.split()) for suggestion in suggestions)
         assert all(suggestions)
+
+    @given(questions)
+    def test_no_suggestion_asks_or_says_user_alone(self, query: str) -> None:
+        """Where a rule left a question word behind, it did not understand the question."""
+        assume("“" not in query)  # quoted text may ask whatever it likes
+        suggestions = suggest_queries(query)
+        words = {word for suggestion in suggestions for word in suggestion.split()}
+
+        assert not [said for said in suggestions if "什么" in said or "哪个" in said]
+        assert not {"what", "where", "how"} & words
+        assert len(suggestions) < 2 or not {"user", "用户"} & set(suggestions)
 
     @given(questions)
     def test_suggestion_is_hardly_longer_than_the_query(self, query: str) -> None:
@@ -184,53 +195,3 @@ class TestProperties:
         suggest_queries(query[:400])
 
         assert time.perf_counter() - start < 1.0
-
-
-class TestRetrySentence:
-    """The sentence beside the data."""
-
-    @pytest.mark.parametrize("reason", REASONS)
-    @pytest.mark.parametrize("suggestions", [(), ("user's favourite editor", "editor", "Vim")])
-    @pytest.mark.parametrize("after_s", [None, 0.0, 2.4, 900.0, float("nan"), float("inf"), -1.0])
-    def test_every_reason_has_one_short_sentence(
-        self, reason: str, suggestions: tuple[str, ...], after_s: float | None
-    ) -> None:
-        """It ends in a full stop, holds no other, and is short enough to be read."""
-        sentence = retry_sentence(reason, suggestions, after_s)
-
-        assert sentence.endswith(".")
-        assert ". " not in sentence
-        assert len(sentence) <= 180
-        assert "nan" not in sentence
-        assert "inf " not in sentence
-
-    def test_reasons_have_different_sentences(self) -> None:
-        """Finding nothing and being unable to look never look alike."""
-        sentences = {retry_sentence(reason, (), None) for reason in REASONS}
-
-        assert len(sentences) == len(REASONS)
-
-    @pytest.mark.parametrize("reason", ["no_match", "low_confidence"])
-    def test_suggestions_are_named_where_a_better_query_helps(self, reason: str) -> None:
-        """The best two are quoted as they are to be sent."""
-        sentence = retry_sentence(reason, ("user's favourite editor", "editor", "Vim"), None)
-
-        assert '"user\'s favourite editor" or "editor"' in sentence
-        assert "Vim" not in sentence
-
-    @pytest.mark.parametrize(
-        "reason", ["rate_limited", "quota_denied", "unavailable", "timeout", "unauthorized"]
-    )
-    def test_suggestions_are_not_named_where_the_query_is_not_to_blame(self, reason: str) -> None:
-        """Another wording would be refused in the same way."""
-        assert "editor" not in retry_sentence(reason, ("editor",), None)
-
-    @pytest.mark.parametrize(
-        "reason", ["pending_writes", "rate_limited", "quota_denied", "unavailable", "timeout"]
-    )
-    @pytest.mark.parametrize(
-        ("after_s", "words"), [(0.4, "1 s"), (30.0, "30 s"), (900.0, "15 min"), (21_600.0, "6 h")]
-    )
-    def test_wait_is_told_where_it_is_known(self, reason: str, after_s: float, words: str) -> None:
-        """A model needs a number it can act on, in a unit it can grasp."""
-        assert words in retry_sentence(reason, (), after_s)

@@ -1,6 +1,7 @@
 """The word tables: entries that could never be met are mistakes."""
 
 from mem9_async.tools.hints import words
+from mem9_async.tools.hints.chinese_words import MEASURES
 from mem9_async.tools.hints.text import words_of
 from mem9_async.tools.hints.verbs import base_of, past, third_person
 
@@ -30,6 +31,31 @@ def test_every_form_of_every_verb_leads_back_to_it() -> None:
     for verb in words.VERBS:
         assert base_of(third_person(verb)) == verb
         assert base_of(past(verb)) == verb
+
+
+def test_unknown_verbs_are_inflected_without_harm() -> None:
+    """A past stays what it is; a short syllable doubles its last letter."""
+    assert [past(verb) for verb in ("procrastinated", "need", "ban", "fax", "veto")] == [
+        "procrastinated",
+        "needed",
+        "banned",
+        "faxed",
+        "vetoed",
+    ]
+
+
+def test_abbreviations_are_written_as_they_are_compared() -> None:
+    """Without a full stop, in lower case, in one table only."""
+    every = words.ABBREVIATIONS | words.CLOSING_ABBREVIATIONS
+
+    assert all(word.isalpha() and word.islower() for word in every)
+    assert not words.ABBREVIATIONS & words.CLOSING_ABBREVIATIONS
+    assert words.AMBIGUOUS_ABBREVIATIONS <= words.ABBREVIATIONS
+
+
+def test_measure_words_are_single_and_distinct() -> None:
+    """They stand in a character class."""
+    assert len(set(MEASURES)) == len(MEASURES)
 
 
 def test_forms_of_regular_verbs_are_spelled_right() -> None:

@@ -1,5 +1,7 @@
 """Noun phrases as stored facts have them: "my dog's name" -> "user's dog"."""
 
+import re
+
 from mem9_async.runtime.stop_words import word_set
 from mem9_async.tools.hints.text import Word, joined, trimmed
 from mem9_async.tools.hints.words import (
@@ -17,6 +19,7 @@ _CALENDAR = word_set("""
     monday tuesday wednesday thursday friday saturday sunday christmas easter
     january february march april may june july august september october november december
     """)
+_ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)?")
 _LINKS = frozenset({"and", "or", "but", "so", "about", "that", "because", "if", "whether"})
 
 
@@ -142,7 +145,7 @@ def _names_in(words: list[Word]) -> list[str]:
             continue
         for ending in ("'s", "’s"):
             text = text.removesuffix(ending)
-        if text.isdigit():
+        if _ORDINAL.fullmatch(text):
             continue
         short_form = text.isupper() and text.isalpha() and text.isascii() and len(text) <= 4
         if not short_form and (len(text) > 2 or not text.isascii()):

@@ -1,4 +1,4 @@
-"""What to search for next, and the sentence that tells the model so. No model is asked."""
+"""What to search for next: a question in the words in which a fact would stand."""
 
 import re
 from collections.abc import Iterable
@@ -6,8 +6,8 @@ from itertools import chain, zip_longest
 
 from mem9_async.runtime.stop_words import SELF_WORDS, STOP_WORDS, word_set
 from mem9_async.tools.hints.chinese import chinese_phrases
+from mem9_async.tools.hints.clauses import chinese_clauses, english_clauses
 from mem9_async.tools.hints.english import english_phrases
-from mem9_async.tools.hints.politeness import without_politeness
 from mem9_async.tools.hints.text import Quotes, trimmed, words_of
 from mem9_async.tools.hints.words import AUXILIARIES, QUESTION_WORDS
 
@@ -18,19 +18,17 @@ _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 # Kana, Hangul, and the function words of traditional Chinese: no rules for these.
 _WITHOUT_RULES = re.compile(r"[\u3041-\u30ff\uac00-\ud7a3麼麽嗎請誰幾裡裏]")
 _CHINESE_FUNCTION = re.compile(r"[的是吗呢什么哪谁几多少我你您有怎请喜欢在]")
-_SENTENCE_END = re.compile(r"(?<=[?!？！。；;\n])\s*|(?<=[a-z]{3}\.)\s+")
-_CLAUSE_START = re.compile(
-    r"(?:,\s*(?:and\s+|but\s+|or\s+)?|\s+(?:and|but|or)\s+)"
-    r"(?=(?:what|which|who|whose|when|where|why|how)(?:'s|’s)?\b)"
-    r"|,\s*(?=(?:do|does|did|is|are|am|was|have|has|can)\s+(?:i|my|the|you|we)\b)",
-    re.IGNORECASE,
+_ENGLISH_SIGNS = (
+    QUESTION_WORDS
+    | AUXILIARIES
+    | word_set(
+        "i my me the user user's tell remind show find know remember of about please hi hello"
+    )
 )
-_CHINESE_CLAUSE_START = re.compile(
-    r"[，,、]\s*(?:还有|以及|和)?(?=.*(?:什么|哪|谁|几|多少|怎|吗|呢))|(?:还有|以及)(?=我|你)"
-)
-_ENGLISH_STARTS = QUESTION_WORDS | AUXILIARIES
-_ENGLISH_SIGNS = _ENGLISH_STARTS | word_set(
-    "i my me the user user's tell remind show find know remember of about please hi hello"
+# A rule that left one of these did not understand the question.
+_STILL_ASKS = re.compile(
+    r"(?<![\w'’])(?:what|which|who|whom|whose|when|where|why|how)(?![\w-])"
+    r"|什么|啥|哪(?!吒)|谁|怎么|怎样|如何|多少|几[个位月号点岁]|还是|是不是|有没有|是否|(?<![毛花])[吗呢]$"
 )
 
 
@@ -39,8 +37,8 @@ def suggest_queries(query: str) -> tuple[str, ...]:
 
     mem9's keyword search looks for the whole query inside a fact, so a phrase that a fact
     may hold word for word is found where a question is not (mem9-api.md, 4.4). Names and
-    quoted text are kept; the query itself is never suggested. Never raises; a query in a
-    language without rules gives no suggestion.
+    quoted text are kept; the query itself is never suggested, nor anything that still asks.
+    Never raises; a query in a language without rules gives no suggestion.
     """
     if len(query) > _LONGEST_CHARS:
         return ()
@@ -48,7 +46,7 @@ def suggest_queries(query: str) -> tuple[str, ...]:
     asked = _folded(query)
     suggestions: dict[str, str] = {}
     for phrase in _phrases(quotes.text):
-        if not _says_something(_folded(phrase)):
+        if not _is_statement(phrase):
             continue
         suggestion = trimmed(" ".join(quotes.restore(phrase).split()))
         key = _folded(suggestion)
@@ -65,43 +63,21 @@ def _phrases(text: str) -> Iterable[str]:
     if _WITHOUT_RULES.search(text):
         return ()
     if _HAN.search(text) and _CHINESE_FUNCTION.search(text):
-        sentences = [part for part in _SENTENCE_END.split(text) if trimmed(part)]
-        clauses = [
-            clause
-            for sentence in _questions(sentences)
-            for clause in _CHINESE_CLAUSE_START.split(sentence)
-            if trimmed(clause)
-        ]
-        return _in_turn([chinese_phrases(clause) for clause in clauses])
-    sentences = [part for part in _SENTENCE_END.split(text) if trimmed(part)]
-    clauses = [
-        clause
-        for sentence in _questions(sentences)
-        for clause in _asking_first(_CLAUSE_START.split(sentence))
-        if trimmed(clause)
-    ]
+        return _in_turn([chinese_phrases(clause) for clause in chinese_clauses(text)])
     if not any(word.low in _ENGLISH_SIGNS for word in words_of(text)) and len(text.split()) > 4:
         return ()
-    return _in_turn([english_phrases(words_of(clause)) for clause in clauses])
-
-
-def _questions(sentences: list[str]) -> list[str]:
-    """The sentences that ask; all of them when none does."""
-    asking = [sentence for sentence in sentences if sentence.rstrip().endswith(("?", "？"))]
-    return asking or sentences
-
-
-def _asking_first(clauses: list[str]) -> list[str]:
-    """Put what leads up to a question ("For my trip to Japan, ...") behind it."""
-    first = without_politeness(words_of(clauses[0]))
-    if len(clauses) > 1 and first and first[0].low not in _ENGLISH_STARTS:
-        return [*clauses[1:], clauses[0]]
-    return clauses
+    return _in_turn([english_phrases(clause) for clause in english_clauses(text)])
 
 
 def _in_turn(phrases: list[list[str]]) -> Iterable[str]:
     """The best phrase of each clause first, so that no question of several is left out."""
     return filter(None, chain.from_iterable(zip_longest(*phrases, fillvalue="")))
+
+
+def _is_statement(phrase: str) -> bool:
+    if _STILL_ASKS.search(phrase) or phrase.split().count("user") > 1:
+        return False  # no rule understood the question
+    return _says_something(_folded(phrase))
 
 
 def _says_something(phrase: str) -> bool:

@@ -1,10 +1,13 @@
 """The forms of English verbs that stored facts use: "lives", "moved"."""
 
-from mem9_async.tools.hints.words import IRREGULAR_PAST, PARTICIPLES, VERBS
+import re
+
+from mem9_async.tools.hints.words import ALSO_NOUNS_PAST, IRREGULAR_PAST, PARTICIPLES, VERBS
 
 _IRREGULAR_THIRD = {"have": "has", "do": "does", "go": "goes", "be": "is"}
 _BASE_OF_PAST = {past: base for base, past in IRREGULAR_PAST.items()}
 _VOWELS = "aeiou"
+_DOUBLING = re.compile(r"[^aeiou]*[aeiou][bdfgklmnprtvz]")  # one short syllable: "ban", "chat"
 
 
 def third_person(base: str) -> str:
@@ -17,13 +20,19 @@ def third_person(base: str) -> str:
 
 
 def past(base: str) -> str:
-    """`move` -> `moved`."""
+    """`move` -> `moved`; an unknown word that ends in "ed" is a past already."""
     if base in IRREGULAR_PAST:
         return IRREGULAR_PAST[base]
+    if base in ALSO_NOUNS_PAST:
+        return ALSO_NOUNS_PAST[base]
+    if base.endswith("ed") and base not in VERBS:
+        return base
     if base.endswith("e"):
         return base + "d"
     if base.endswith("y") and base[-2:-1] not in _VOWELS:
         return base[:-1] + "ied"
+    if _DOUBLING.fullmatch(base):
+        base += base[-1]
     return base + "ed"
 
 

@@ -86,6 +86,17 @@ PREFIXES = _phrases("""
     i would like to know
     i want to know
     i need to know
+    are you aware that
+    are you aware of
+    have you got any idea
+    is it true that
+    is it true
+    is it correct that
+    is it right that
+    am i right that
+    sorry to bother you
+    to bother you
+    sorry for bothering you
     i was wondering
     i am wondering
     i wonder
@@ -195,6 +206,15 @@ PREPOSITIONS = word_set(
     "about after at before between by during for from in into near of off on onto over per since "
     "till to under until with without"
 )
+CALLED = word_set("called named")
+RELATIVE_WORDS = word_set("that which who whom whose where when why")
+INDEFINITE = word_set("anyone anybody someone somebody everyone everybody")
+#: Adjectives that end a question as participles do ("when is the rent due").
+STATES = word_set("due open available ready free valid over done down online offline")
+#: Said between a subject and what it is; a fact seldom has it.
+STATE_ADVERBS = word_set("still ever already currently really actually always often")
+NUMBERS = word_set("one two three four five six seven eight nine ten eleven twelve a an")
+NEVER = frozenset({"never"})
 #: Said before a verb; a stored fact seldom has it in the same place.
 ADVERBS = word_set(
     "actually already always currently ever exactly generally just last normally now often really "
@@ -238,6 +258,17 @@ RELATIVE_TIMES = _phrases("""
     the day after tomorrow
 """)
 
+#: Titles and the like, which a name or a number follows: their full stop ends no sentence.
+ABBREVIATIONS = word_set(
+    "mr mrs ms messrs dr prof st sr jr rev hon capt col gen lt sgt sen rep gov pres dept univ "
+    "ave blvd rd mt ft no nos vol art sec fig tel ext approx vs eg ie jan feb mar apr jun "
+    "jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat sun"
+)
+#: Words of their own when they are not capitalised.
+AMBIGUOUS_ABBREVIATIONS = word_set("sun sat mar mon wed art fig no sec gen rep col sen dec")
+#: These may end a sentence too: they do where a question follows.
+CLOSING_ABBREVIATIONS = word_set("etc corp inc ltd co llc plc gmbh bros assoc intl mfg")
+
 # Verbs. A verb that is missing here is still read after a pronoun.
 IRREGULAR_PAST = _pairs("""
     be:was become:became begin:began break:broke bring:brought build:built buy:bought
@@ -248,30 +279,55 @@ IRREGULAR_PAST = _pairs("""
     run:ran say:said see:saw sell:sold send:sent set:set show:showed sing:sang sit:sat sleep:slept
     speak:spoke spend:spent stop:stopped swim:swam take:took teach:taught tell:told think:thought
     wake:woke wear:wore win:won write:wrote plan:planned prefer:preferred ship:shipped
+    admit:admitted bend:bent bleed:bled blow:blew breed:bred catch:caught commit:committed
+    dig:dug feed:fed forbid:forbade freeze:froze hang:hung occur:occurred overcome:overcame
+    refer:referred seek:sought shake:shook sink:sank stand:stood steal:stole stick:stuck
+    submit:submitted sweep:swept swing:swung tear:tore throw:threw understand:understood
+    withdraw:withdrew
+    """)
+#: Nouns as often as verbs: read as verbs only where nothing but a verb can stand.
+ALSO_NOUNS_PAST = _pairs("""
+    bet:bet bite:bit burst:burst cast:cast deal:dealt fight:fought hit:hit hurt:hurt lay:laid
+    permit:permitted quit:quit ring:rang rise:rose shoot:shot shut:shut slide:slid split:split
+    spread:spread transfer:transferred upset:upset format:formatted program:programmed
+    enrol:enrolled
     """)
 PARTICIPLES = _pairs("""
     been:be become:become begun:begin broken:break chosen:choose come:come done:do drawn:draw
     drunk:drink driven:drive eaten:eat fallen:fall flown:fly forgotten:forget gotten:get given:give
     gone:go grown:grow hidden:hide known:know ridden:ride run:run seen:see shown:show sung:sing
-    spoken:speak swum:swim taken:take woken:wake worn:wear written:write
+    spoken:speak swum:swim taken:take woken:wake worn:wear written:write blown:blow forbidden:forbid
+    frozen:freeze shaken:shake sunk:sink stolen:steal torn:tear thrown:throw withdrawn:withdraw
+    overcome:overcome
     """)
 VERBS = frozenset(IRREGULAR_PAST) | word_set("""
-    accept add agree allow approve arrive ask assign attend avoid believe belong book call
-    cancel change check close collect complain complete confirm connect contain cook create
-    cycle dance decide deliver depend deploy die discuss dislike email end enjoy expect expire
-    explain finish fix follow happen hate help hire host implement include install invite join
-    laugh launch like listen live look love manage marry mention miss move name need offer open
-    order own park pass play practise prefer prepare promise propose publish receive recommend
-    refuse register reject release remember rent repair replace reply report request require
-    reserve resign retire return review schedule share sign smoke speak start stay store study
-    subscribe suggest support travel try turn update upgrade use visit vote wait walk want watch
-    weigh work
+    accept achieve add adopt agree allow apologise apologize apply approve arrange arrive ask
+    assign attend avoid bake believe belong book borrow call cancel celebrate change check
+    clean close collect complain complete confirm connect contain cook create cross cycle dance
+    decide deliver depend deploy deserve die disagree discuss dislike divorce donate download
+    earn email emigrate enable end enjoy enroll expect expire explain finish fix follow
+    graduate happen hate help hike hire host identify ignore implement improve include inherit
+    inspect install integrate introduce invent invest invite join laugh launch like listen live
+    look love maintain manage marry memorise memorize mention migrate miss move name need
+    notify obtain occupy offer open oppose order own park pass play postpone pour practise
+    prefer prepare promise promote propose publish reach receive recommend reduce refuse
+    register reject release relocate remember remove rename renew renovate rent repair replace
+    reply report request require reserve resign retire return review save schedule serve settle
+    share sign smoke speak start stay store study subscribe succeed suggest supervise support
+    translate travel try turn update upgrade use visit vote wait walk want wash watch weigh
+    work
 """)
 #: What was said matters, not that it was said: the topic alone is looked for.
 SPEAKING = word_set(
     "say tell mention discuss ask think know remember share recommend suggest promise explain "
     "write speak talk decide agree"
 )
+#: What the assistant does with a fact, where the user asks it for one.
+STORING = word_set("save store note record keep memorise memorize") | SPEAKING
+#: These have a person beside their object.
+GIVING = word_set("owe give send show lend pay teach bring buy offer")
+#: "Take place": nothing that anybody would look for.
+EMPTY_OBJECTS = word_set("place part care sense time")
 OWNING = word_set("use drive own wear keep get take")
 #: The word with which a stored fact goes on where the question asked "where".
 PLACE_PREPOSITIONS = {
