@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tests.chaos import capacity, kills, matrix, outages, parking, sharing, soak, table
+from tests.chaos import capacity, kills, matrix, outages, parking, powercut, sharing, soak, table
 from tests.chaos.row import Row
 
 Scenario = Callable[..., Awaitable[Row | list[Row]]]
@@ -18,6 +18,7 @@ SCENARIOS: dict[str, Scenario] = {
     "kills": kills.random_kills,
     "failpoints": kills.failpoint_kills,
     "recovery": kills.recovery_kills,
+    "power-cuts": powercut.power_cuts,
     "matrix": matrix.fault_matrix,
     "two-processes": sharing.two_processes,
     "stuck-tenant": sharing.stuck_tenant,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos import capacity, outages, parking, sharing, soak
+from tests.chaos import capacity, outages, parking, powercut, sharing, soak
 from tests.chaos.row import Row
 
 
@@ -21,6 +21,7 @@ from tests.chaos.row import Row
         sharing.stuck_tenant,
         capacity.queue_full,
         capacity.big_start,
+        powercut.power_cuts,
         soak.soak,
     ],
     ids=lambda scenario: scenario.__name__,

@@ -18,15 +18,26 @@ class Desk:
     """A journal at *path* (in memory when None), with its parts; reopen() starts anew."""
 
     def __init__(
-        self, path: Path | None, *, sealer: Sealer = SEALER, persist_keys: bool = True
+        self,
+        path: Path | None,
+        *,
+        sealer: Sealer = SEALER,
+        persist_keys: bool = True,
+        durability: str = "process",
     ) -> None:
         self.path = path
         self.sealer = sealer
         self.persist_keys = persist_keys
+        self.durability = durability
         self._open()
 
     def _open(self) -> None:
-        self.journal = Journal(self.path, self.sealer, persist_keys=self.persist_keys)
+        self.journal = Journal(
+            self.path,
+            self.sealer,
+            durability=self.durability,
+            persist_keys=self.persist_keys,
+        )
         self.recovery = Recovery(self.journal)
         self.reports = Reports(self.journal)
         self.retention = Retention(self.journal)
