@@ -100,6 +100,20 @@ class JournalFile:
             self.on_rollback()
             raise
 
+    @contextmanager
+    def synced_transaction(self) -> Iterator[None]:
+        """A transaction that outlasts a power cut, whatever the durability.
+
+        For what is about to be deleted in another file.
+        """
+        synchronous = self._pragma("synchronous")
+        self.db.execute("PRAGMA synchronous = FULL")
+        try:
+            with self.transaction():
+                yield
+        finally:
+            self.db.execute(f"PRAGMA synchronous = {synchronous}")
+
     def count(self, name: str, amount: int) -> None:
         """Add *amount* to a counter; belongs inside a transaction."""
         if amount:

@@ -137,7 +137,8 @@ class Takeover:
     def _move(self, rows: list[_Row], low: int, lanes: dict[int, _NewLane | None]) -> set[int]:
         copied_to = rows[:_CHUNK_JOBS][-1][_SEQ]
         lost = 0
-        with self._own.file.transaction():
+        # Closing the orphan syncs the removal: the copy must be on the disk before.
+        with self._own.file.synced_transaction():
             batches: dict[int, int] = {}
             touched: set[int] = set()
             added = dead = 0

@@ -174,17 +174,20 @@ def test_a_migration_may_be_cut_at_any_step(durability: str, tmp_path: Path) -> 
         desk.journal.close()
 
 
-def test_power_loses_no_job_that_changes_journals(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("durability", ["power", "process"])
+def test_no_job_is_lost_that_changes_journals(
+    durability: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Row 3, 200 cuts of an adoption: a job is in the orphan until it is safe elsewhere."""
     monkeypatch.setattr(takeover, "_CHUNK_JOBS", 7)
     directory = tmp_path / "both"
     directory.mkdir()
     with recording(directory) as tape:
-        own, orphan = (Desk(directory / name, durability="power") for name in _PAIR)
+        own, orphan = (Desk(directory / name, durability=durability) for name in _PAIR)
         orphan.append(*(job(f"{number}", session=f"{number % 3}") for number in range(40)))
         own.append(job("own"))
+        for desk in (own, orphan):
+            desk.journal.file.checkpoint()
         began_at = tape.position
         _adopt(own, orphan)
         orphan.journal.close()
@@ -196,10 +199,10 @@ def test_power_loses_no_job_that_changes_journals(
     for position, disk in disks(tape.steps, at):
         cut = tmp_path / "cut"
         place(disk.after_cut(rng), cut)
-        own = reopened(cut / "own.db", "power")
+        own = reopened(cut / "own.db", durability)
         half_way += 1 < own.rows() < 41
         if (cut / "orphan.db").exists():
-            orphan = reopened(cut / "orphan.db", "power")
+            orphan = reopened(cut / "orphan.db", durability)
             _adopt(own, orphan)
             orphan.journal.close()
 
