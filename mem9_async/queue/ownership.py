@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mem9_async.queue import directories
 from mem9_async.queue.ids import uuid7
 
 _DATABASE, _LOCK = ".db", ".lock"
@@ -54,7 +55,7 @@ class Claim:
 
 def prepare(directory: Path) -> None:
     """Make *directory* (0700) if it is missing. Raises OSError when it cannot be written."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    directories.make(directory)
     probe = directory / f".probe-{uuid7().hex()}"
     probe.touch(mode=0o600)
     probe.unlink()

@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from mem9_async.queue import directories
+
 _NONCE_BYTES = 12
 _KEY_BYTES = 32
 
@@ -61,15 +63,19 @@ def load_secret(configured: str | None, key_file: Path, *, known: bytes | None =
     """
     if configured:
         return hashlib.sha256(configured.encode()).digest()
-    try:
-        return _read_secret(key_file)
-    except FileNotFoundError:
-        pass
-    key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not key_file.exists():
+        directories.make(key_file.parent)
+        _make_secret(key_file, known or secrets.token_bytes(_KEY_BYTES))
+    # Whoever made it: a journal must not outlast the name of its key.
+    directories.sync(key_file.parent)
+    return _read_secret(key_file)
+
+
+def _make_secret(key_file: Path, secret: bytes) -> None:
     draft = key_file.with_name(f"{key_file.name}.{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        os.write(descriptor, known or secrets.token_bytes(_KEY_BYTES))
+        os.write(descriptor, secret)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -80,7 +86,6 @@ def load_secret(configured: str | None, key_file: Path, *, known: bytes | None =
         pass
     finally:
         draft.unlink()
-    return _read_secret(key_file)
 
 
 def _read_secret(key_file: Path) -> bytes:
