@@ -63,7 +63,14 @@ class SearchAnswer(Answer):
             # A refusal of our own says itself what to do; mem9's answer, or none, needs the
             # sentence.
             if failure.status_code is not None or advice.retryable:
-                told["retry_hint"] = hints.retry_sentence(advice.reason, (), advice.after_s)
+                told["retry_hint"] = hints.retry_sentence(
+                    advice.reason,
+                    (),
+                    advice.after_s,
+                    retryable=advice.retryable,
+                    user_message=failure.user_message is not None,
+                    status=failure.status_code,
+                )
         return cls(**told)
 
 
@@ -139,7 +146,9 @@ def _retry(query: SearchQuery, result: SearchResult) -> Retry | None:
 def _sentence(retry: Retry, result: SearchResult) -> str:
     if not retry.retryable and retry.reason != "pending_writes":
         return "Nothing better was found in other words either; do not search again, go on without."
-    return hints.retry_sentence(retry.reason, retry.suggested_queries or (), retry.after_s)
+    return hints.retry_sentence(
+        retry.reason, retry.suggested_queries or (), retry.after_s, retryable=retry.retryable
+    )
 
 
 def _in_other_words(query: SearchQuery, result: SearchResult) -> bool:
