@@ -50,10 +50,12 @@ class Direct:
         )
         ends_at = time.monotonic() + self._timeout_s
         outcome: Outcome | None = None
+        maybe_sent = False
         try:
             async with asyncio.timeout(self._timeout_s):
                 for attempt in range(1, _TRIES + 1):
                     outcome = await self._sink.send(batch)
+                    maybe_sent = maybe_sent or outcome.maybe_sent
                     if outcome.error_type is None or not _may_pass(outcome):
                         break
                     wait_s = max(outcome.retry_after_s or 0.0, random.uniform(0.2, 1.0) * attempt)  # noqa: S311
@@ -61,7 +63,11 @@ class Direct:
                         break
                     await asyncio.sleep(wait_s)
         except TimeoutError:
+            maybe_sent = True
             log.warning("attempt.failed", stage="sending", error_type="read_timeout", jobs=1)
+        if outcome is not None and not outcome.ok and maybe_sent:
+            # One of the tries may have arrived, whatever became of the last.
+            outcome = outcome.model_copy(update={"maybe_sent": True})
         if outcome is not None and outcome.ok:
             log.debug("job.delivered", job_ids=(job_id,), outcome=outcome.confirmation)
         elif outcome is not None:
