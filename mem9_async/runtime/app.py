@@ -12,7 +12,6 @@ from contextlib import suppress
 
 import structlog
 
-from mem9_async.client.client import Mem9Client
 from mem9_async.models.errors import Mem9AsyncError
 from mem9_async.models.job import JobState, NewJob, QueueCommand, QueueReport, Receipt
 from mem9_async.models.memory import SearchQuery, SearchResult
@@ -20,16 +19,16 @@ from mem9_async.models.outcome import Confirmation, ErrorType, Outcome
 from mem9_async.models.space import Space
 from mem9_async.queue.clock import SteadyClock
 from mem9_async.queue.deliverer import Deliverer
-from mem9_async.queue.endpoints import EndpointLimits, Endpoints
+from mem9_async.queue.endpoints import Endpoints
 from mem9_async.queue.journal import JournalError
 from mem9_async.queue.journal.recovery import Recovery
 from mem9_async.queue.journal.reports import Reports
 from mem9_async.queue.lanes import Lanes
-from mem9_async.queue.lines import Limits
 from mem9_async.queue.parking import Parking
-from mem9_async.queue.policy import Decision, Move, Policy, Waits
+from mem9_async.queue.policy import Decision, Move, Policy
 from mem9_async.queue.records import Frozen
 from mem9_async.queue.troubles import place_of
+from mem9_async.runtime import configured
 from mem9_async.runtime.accepting import Accepting
 from mem9_async.runtime.delivered import Delivered
 from mem9_async.runtime.direct import Direct
@@ -64,9 +63,9 @@ class App:
         self._tasks: set[asyncio.Task[None]] = set()
         rng = random.Random()  # noqa: S311  jitter, not secrets
         journal = storage.journal
-        limits = _limits(settings)
-        endpoints = self._endpoints = Endpoints(_endpoint_limits(settings), rng)
-        self.client = _client(settings)
+        limits = configured.limits(settings)
+        endpoints = self._endpoints = Endpoints(configured.endpoint_limits(settings), rng)
+        self.client = configured.client(settings)
         self.lanes = Lanes(limits, endpoints)
         self.parking = Parking(journal, self.lanes)
         self.recovery = Recovery(journal)
@@ -80,7 +79,7 @@ class App:
             journal=journal,
             lanes=self.lanes,
             endpoints=endpoints,
-            policy=Policy(_waits(settings), rng),
+            policy=Policy(configured.waits(settings), rng),
             parking=self.parking,
             sink=self.client,
             limits=limits,
@@ -359,53 +358,3 @@ class App:
             if outcome.error_type is ErrorType.AUTH:
                 self._rotation.look(batch.lane.agent_id)
         self._waiting.settled(batch.job_ids, outcome)
-
-
-def _client(settings: Settings) -> Mem9Client:
-    return Mem9Client(
-        connect_timeout_s=settings.connect_timeout_ms / 1000,
-        attempt_timeout_s=settings.attempt_timeout_effective_ms / 1000,
-        search_timeout_s=settings.search_timeout_ms / 1000,
-        keepalive_idle_s=settings.keepalive_idle_ms / 1000,
-        max_in_flight=settings.max_in_flight,
-        retry_after_max_s=settings.retry_after_max,
-    )
-
-
-def _limits(settings: Settings) -> Limits:
-    # One at a time per space where mem9 confirms ingestion: two at once would not see each other.
-    ingested = settings.confirmation == "ingested"
-    return Limits(
-        linger_s=settings.linger_ms / 1000,
-        linger_max_s=settings.linger_max_ms / 1000,
-        batch_max_jobs=settings.batch_max_jobs,
-        batch_max_bytes=settings.batch_max_bytes,
-        max_in_flight=settings.max_in_flight,
-        max_in_flight_per_space=1 if ingested else settings.max_in_flight_per_space,
-    )
-
-
-def _endpoint_limits(settings: Settings) -> EndpointLimits:
-    return EndpointLimits(
-        max_in_flight=settings.max_in_flight,
-        failure_threshold=settings.circuit_failure_threshold,
-        max_open_s=settings.circuit_max_open_ms / 1000,
-        # 10 s by default; whoever wants shorter waits wants a quicker return too.
-        recovery_doubling_s=settings.circuit_max_open_ms / 1000 / 6,
-        budget_ratio=settings.retry_budget_ratio,
-        budget_tokens=settings.retry_budget_tokens,
-    )
-
-
-def _waits(settings: Settings) -> Waits:
-    return Waits(
-        initial_backoff_s=settings.retry_initial_backoff_ms / 1000,
-        max_backoff_s=settings.retry_max_backoff_ms / 1000,
-        multiplier=settings.retry_multiplier,
-        full_jitter=settings.retry_jitter == "full",
-        park_auth_initial_s=settings.park_auth_initial,
-        park_auth_max_s=settings.park_auth_max,
-        park_quota_initial_s=settings.park_quota_initial,
-        park_quota_max_s=settings.park_quota_max,
-        max_attempts=settings.max_attempts,
-    )
