@@ -7,10 +7,10 @@ durations without a unit in the name take `72h`, `15min`, `30s` or plain seconds
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 _PREFIX = "MEM9_ASYNC_"
 _UNITS_S = {"ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
@@ -116,18 +116,34 @@ def load() -> tuple[Settings, tuple[str, ...]]:
     Returns the settings and one sentence for each ignored value (name, reason, what holds).
     The plugin logs them as `setting.ignored`: refusing to start would stop every workflow.
     """
-    try:
-        return Settings(), _unknown()
-    except ValidationError as exc:
-        wrong = {str(error["loc"][0]): error["msg"] for error in exc.errors() if error["loc"]}
-        if not wrong:  # the values are fine one by one and contradict each other
-            wrong = {"delivery_deadline": exc.errors()[0]["msg"]}
-    defaults = {name: Settings.model_fields[name].default for name in wrong}
-    problems = tuple(
-        f"{_PREFIX}{name.upper()}: {reason}; using {defaults[name]!r}"
-        for name, reason in wrong.items()
-    )
-    return Settings(**defaults), problems + _unknown()
+    defaults: dict[str, Any] = {}
+    problems: list[str] = []
+    # A value that is replaced may bring out another fault: two values that contradict each other
+    # are compared only when each of them can be read.
+    while True:
+        try:
+            return Settings(**defaults), (*problems, *_unknown())
+        except (ValidationError, SettingsError) as exc:
+            wrong = {
+                name: reason for name, reason in _faults(exc).items() if name not in defaults
+            } or {
+                name: "cannot be used with the others"
+                for name in Settings.model_fields
+                if name not in defaults
+            }
+        if not wrong:  # all are defaults, and an environment that cannot be read is still there
+            return Settings.model_construct(**defaults), (*problems, *_unknown())
+        for name, reason in wrong.items():
+            defaults[name] = Settings.model_fields[name].default
+            problems.append(f"{_PREFIX}{name.upper()}: {reason}; using {defaults[name]!r}")
+
+
+def _faults(exc: ValidationError | SettingsError) -> dict[str, str]:
+    if not isinstance(exc, ValidationError):
+        return {}
+    found = {str(error["loc"][0]): error["msg"] for error in exc.errors() if error["loc"]}
+    # Else the values are fine one by one, and leave no time to deliver anything.
+    return found or {"delivery_deadline": exc.errors()[0]["msg"]}
 
 
 def _unknown() -> tuple[str, ...]:
