@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic_core import to_json
 
 from mem9_async.models.outcome import Outcome, Trouble
 from mem9_async.models.space import Lane, Space
@@ -65,8 +66,17 @@ class Pinned(BaseModel):
 
     @property
     def size_bytes(self) -> int:
-        """UTF-8 bytes of the content."""
-        return len(self.content.encode())
+        """UTF-8 bytes of all that is sent: content, tags and metadata."""
+        return sum(self.parts_bytes.values())
+
+    @property
+    def parts_bytes(self) -> dict[str, int]:
+        """UTF-8 bytes by field; metadata as JSON."""
+        return {
+            "content": len(self.content.encode()),
+            "tags": sum(len(tag.encode()) for tag in self.tags),
+            "metadata": 0 if self.metadata is None else len(to_json(self.metadata)),
+        }
 
     @property
     def text(self) -> str:

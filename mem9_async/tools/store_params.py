@@ -22,7 +22,7 @@ def new_job(call: Call, *, max_bytes: int) -> NewJob:
     asker = access.read(call)
     pinned = fields.flag(call.parameters, "pinned")
     payload = _pinned(call, isolated=asker.isolated) if pinned else _turn(call)
-    checked_size("content", payload.size_bytes, max_bytes)
+    _check_size(payload, max_bytes)
     return NewJob(
         lane=Lane(
             space=asker.space,
@@ -35,6 +35,23 @@ def new_job(call: Call, *, max_bytes: int) -> NewJob:
         wait=fields.flag(call.parameters, "wait"),
         owner=access.owner(call),
     )
+
+
+def _check_size(payload: Turn | Pinned, max_bytes: int) -> None:
+    """Refuse what the queue or mem9 would not take, and say what is too large."""
+    if isinstance(payload, Turn):
+        checked_size("content", payload.size_bytes, max_bytes)
+        return
+    parts = payload.parts_bytes
+    checked_size("content", parts["content"], max_bytes)
+    if payload.size_bytes > max_bytes:
+        largest = max(parts, key=lambda name: parts[name])
+        told = ", ".join(f"{name} {size}" for name, size in parts.items())
+        raise InvalidRequest(
+            f"content, tags and metadata have {payload.size_bytes} bytes together ({told}); the "
+            f"limit is {max_bytes}. Shorten {largest}.",
+            code=f"{largest}_too_large",
+        )
 
 
 def _pinned(call: Call, *, isolated: bool) -> Pinned:

@@ -158,6 +158,11 @@ class TestPinned:
             ),
             ({"pinned": True, "content": "x", "metadata": "no"}, "metadata_invalid"),
             ({"pinned": True, "content": "a" * (MAX_BYTES + 1)}, "content_too_large"),
+            (
+                {"pinned": True, "content": "x", "metadata": {"k": "a" * MAX_BYTES}},
+                "metadata_too_large",
+            ),
+            ({"pinned": True, "content": "x", "tags": "记" * MAX_BYTES}, "tags_too_large"),
         ],
     )
     def test_fields_that_cannot_go_together_are_refused(
@@ -184,6 +189,24 @@ class TestPinned:
 
         assert payload.text == "x"
         assert not pinned or payload == Pinned(content="x")
+
+    def test_counts_tags_and_metadata_too(self) -> None:
+        """All of it is kept and sent: none of it is free."""
+        payload = job(
+            {"content": "äx", "pinned": True, "tags": "a, bc", "metadata": {"k": [1, "é"]}}
+        ).payload
+
+        assert payload.size_bytes == 3 + 3 + len('{"k":[1,"é"]}'.encode())
+
+    def test_that_is_too_large_together_says_what_to_shorten(self) -> None:
+        """Each part alone would have been taken."""
+        parts = {"content": "a" * 20_000, "metadata": {"k": "b" * 30_000}}
+        with pytest.raises(
+            InvalidRequest, match=r"content 20000.*metadata 30008.*Shorten meta"
+        ) as c:
+            job({**parts, "pinned": True})
+
+        assert c.value.code == "metadata_too_large"
 
     def test_is_refused_where_callers_are_kept_apart(self) -> None:
         """mem9 keeps no owner on it: others would see it, its own user would not."""
