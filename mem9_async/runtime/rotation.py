@@ -17,12 +17,14 @@ from mem9_async.queue.journal.readdress import Readdress
 from mem9_async.queue.journal.recovery import Recovery
 from mem9_async.queue.lanes import Lanes
 from mem9_async.queue.parking import Parking
+from mem9_async.queue.sealing import SealBroken
 from mem9_async.runtime.news import News
 from mem9_async.runtime.underway import Underway
 
 log = structlog.get_logger()
 
-_ASK_AGAIN_S = 5.0
+_LOOK_AGAIN_S = _ASK_AGAIN_S = 5.0
+_REMEMBERED = 1_000
 
 Spawn = Callable[[Coroutine[object, object, None]], None]
 
@@ -55,26 +57,37 @@ class Rotation:
         self._clock = clock
         self._underway = underway
         self._spawn = spawn
-        self._asked_at: dict[int, float] = {}
+        self._asked = _Lately(_ASK_AGAIN_S)
+        self._looked = _Lately(_LOOK_AGAIN_S)
 
     def stored(self, lane: Lane, space_id: int, owner: str) -> None:
         """*owner* has stored something in the space: it may be a new key for an old backlog."""
+        news = False
         try:
-            self._readdress.note_owner(lane.space, space_id, owner)
+            news = self._readdress.note_owner(lane.space, space_id, owner)
         except JournalError as exc:
             # The job itself is committed; without this note its key cannot be replaced later.
             log.warning("journal.write_failed", error_type="journal_error", reason=str(exc))
-        self.look(lane.agent_id)
+        self.look(lane.agent_id, news=news)
 
-    def look(self, agent_id: str) -> None:
-        """Look for replacements of refused keys; costs nothing while no key is refused."""
+    def look(self, agent_id: str, *, news: bool = False) -> None:
+        """Look for replacements of refused keys; costs nothing while no key is refused.
+
+        Every few seconds for each of them, and at once where *news* of an owner has come.
+        """
         for park in self._parking.all():
             if park.reason != ErrorType.AUTH:
                 continue
+            if self._looked.was(park.space_id) and not news:
+                continue
             new_id = self._readdress.successor(park.space_id)
-            if new_id is None or self._was_asked(new_id):
+            if new_id is None or self._asked.was(new_id):
                 continue
             self._spawn(self._replace(park.space_id, new_id, agent_id))
+
+    def forget(self, space_ids: set[int]) -> None:
+        """Drop what is remembered of spaces that the journal has forgotten."""
+        self._readdress.forget(space_ids)
 
     def proven(self, space: Space) -> None:
         """mem9 has just accepted the space's key: what was held for the key goes at once."""
@@ -86,22 +99,23 @@ class Rotation:
             self._parking.probe_now(park.space_id, self._clock.now())
             self._deliverer.wake()
 
-    def _was_asked(self, space_id: int) -> bool:
-        now = time.monotonic()
-        asked_at = self._asked_at.get(space_id)
-        if asked_at is not None and now - asked_at < _ASK_AGAIN_S:
-            return True
-        self._asked_at[space_id] = now
-        return False
-
     async def _replace(self, old_id: int, new_id: int, agent_id: str) -> None:
-        new = self._addresses.space(new_id)
-        if new is None or not await self._is_good(new, agent_id):
-            return
+        try:
+            new = self._addresses.space(new_id)
+            if new is None or not await self._is_good(new, agent_id):
+                return
+            self._move(old_id, new_id)
+        except (JournalError, SealBroken) as exc:
+            # The jobs stay where they are, and the next look finds them there.
+            log.error("journal.write_failed", error_type="journal_error", reason=str(exc))
+
+    def _move(self, old_id: int, new_id: int) -> None:
         if self._parking.get(old_id) is None or self._lanes.in_flight_of(old_id):
             return
         held = self._lanes.space_depth(old_id)
         touched = self._readdress.move(old_id, new_id)
+        if touched is None:
+            return
         self._lanes.drop(old_id)
         self._parking.forget(old_id)
         self._news.forget(old_id)
@@ -126,3 +140,21 @@ class Rotation:
         except RequestFailed:
             return False
         return True
+
+
+class _Lately:
+    """What was done within the last seconds, by number. Forgets the rest."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._at: dict[int, float] = {}
+
+    def was(self, number: int) -> bool:
+        """Whether it was done lately; if not, it counts as done now."""
+        now = time.monotonic()
+        if now - self._at.get(number, float("-inf")) < self._seconds:
+            return True
+        if len(self._at) >= _REMEMBERED:
+            self._at = {each: at for each, at in self._at.items() if now - at < self._seconds}
+        self._at[number] = now
+        return False
