@@ -174,6 +174,12 @@ class Lanes:
             space.pause_until = 0.0
             self._forget_idle(space)
 
+    def endpoint_known(self, space_id: int, endpoint: str) -> None:
+        """The key of a recovered space has come: what waits there may go to *endpoint*."""
+        space = self._spaces.get(space_id)
+        if space is not None and space.endpoint is None:
+            space.endpoint = endpoint
+
     def pause(self, space_id: int, until: float) -> None:
         """Hold the space back for seconds: it was asked to slow down."""
         if (space := self._spaces.get(space_id)) is not None:

@@ -140,16 +140,18 @@ class App:
             confirmation=Confirmation(settings.confirmation),
             timeout_s=settings.wait_timeout_ms / 1000,
         )
+        journal.addresses.on_key = self._key_came
         self._load()
 
     def _load(self, *, deaths: bool = True) -> None:
         now = self.clock.now()
         settings = self.settings
         longest_s = max(settings.retry_max_backoff_ms / 1000, settings.retry_after_max)
+        self.storage.journal.addresses.settle_keys()
         caught = self.recovery.recover(now, max_due_in_s=longest_s, deaths=deaths)
         for backlog in self.recovery.backlogs():
             self.lanes.restored(backlog, now)
-        self._restore_parks()
+        self.restore_parks()
         self._news.dead(self._reports.dead_spaces())
         if self.lanes.depth:
             log.info("journal.recovered", jobs=self.lanes.depth, in_flight=caught)
@@ -166,16 +168,25 @@ class App:
 
     def adopted(self) -> None:
         """The journal has taken over another's jobs and parks."""
-        self._restore_parks()
+        self.restore_parks()
         self._news.dead(self._reports.dead_spaces())
         self.underway.reload()
 
-    def _restore_parks(self) -> None:
+    def restore_parks(self) -> None:
+        """Hold the spaces that the journal has parked; again after an adoption."""
         settings = self.settings
         longest_s = max(settings.park_auth_max, settings.park_quota_max, 3600.0)
         self.parking.restore(self.clock.now(), max_s=longest_s)
         for park in self.parking.all():
             self._news.parked(park.space_id, park.outcome, park.reason, park.until)
+
+    def _key_came(self, space_id: int, space: Space) -> None:
+        self.lanes.endpoint_known(space_id, space.base_url)
+        self.deliverer.wake()
+
+    def forget_spaces(self, space_ids: set[int]) -> None:
+        """Drop what is remembered of spaces that the journal has forgotten."""
+        self._rotation.forget(space_ids)
 
     def start(self) -> None:
         """Begin delivering; from here on the network is used."""

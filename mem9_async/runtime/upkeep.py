@@ -96,7 +96,7 @@ class Upkeep:
                 )
             if file.wal_bytes() > _CHECKPOINT_ABOVE_BYTES or not self._app.lanes.depth:
                 file.checkpoint()
-            app.storage.journal.addresses.prune()
+            app.forget_spaces(app.storage.journal.addresses.prune())
         except JournalError as exc:
             log.error("journal.write_failed", error_type="journal_error", reason=str(exc))
 
@@ -127,6 +127,8 @@ class Upkeep:
             longest_s = app.settings.retry_after_max
             Recovery(orphan).recover(now, max_due_in_s=longest_s)
             for jobs, lane_ids in Takeover(app.storage.journal, orphan).chunks():
+                if not adopted:
+                    app.restore_parks()  # before the first of their jobs can go
                 adopted += jobs
                 now = app.clock.now()
                 for backlog in app.recovery.backlogs(lane_ids):

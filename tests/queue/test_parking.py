@@ -7,10 +7,21 @@ import pytest
 
 from mem9_async.models.outcome import ErrorType
 from mem9_async.queue.endpoints import Endpoints
+from mem9_async.queue.journal.takeover import Takeover
 from mem9_async.queue.lanes import Lanes
 from mem9_async.queue.parking import Parking
 from mem9_async.queue.policy import Decision, Health, Move
-from tests.queue.builders import BASE_URL, ENDPOINT_LIMITS, HOUR_S, LIMITS, START, failure, space
+from mem9_async.queue.records import Park
+from tests.queue.builders import (
+    BASE_URL,
+    ENDPOINT_LIMITS,
+    HOUR_S,
+    LIMITS,
+    START,
+    failure,
+    job,
+    space,
+)
 from tests.queue.desk import Desk
 
 DENIED = failure(ErrorType.QUOTA_EXHAUSTED, status=402)
@@ -103,9 +114,99 @@ def test_a_restored_park_is_clamped_against_clock_jumps(
     house.parking.park(house.space_id, DENIED, WAIT, START)
     house.desk.journal.file.db.execute("UPDATE parks SET until = ?", (until,))
 
-    house.parking.restore(START, max_s=HOUR_S)
+    again = Parking(house.desk.journal, house.lanes)
+    again.restore(START, max_s=HOUR_S)
 
-    (park,) = house.parking.all()
+    (park,) = again.all()
     assert park.until == found
     house.lanes.appended(1, house.space_id, BASE_URL, 1, START - 1.0, close_now=True)
     assert house.lanes.wakeup_at(START - 1.0) == found
+
+
+def test_a_refused_probe_on_demand_is_the_same_wait_again(tmp_path: Path) -> None:
+    """Asking often makes no wait longer, and none shorter than it would have been."""
+    house = _House(tmp_path / "journal.db")
+    house.parking.park(house.space_id, DENIED, WAIT, START)
+    for seconds in range(10, 90, 10):
+        house.parking.probe_now(house.space_id, START + seconds)
+        assert house.parking.next_step(house.space_id) == 0
+        short = Decision(Move.PARK, Health.ALIVE, after_s=30.0, reason="auth")
+        house.parking.park(house.space_id, DENIED, short, START + seconds)
+
+    (park,) = house.parking.all()
+    assert (park.step, park.until) == (0, START + 900.0)
+    assert house.desk.journal.parks() == [park]
+    assert house.parking.next_step(house.space_id) == 1
+
+
+def test_a_probe_that_was_due_anyway_counts_as_a_step(tmp_path: Path) -> None:
+    """Somebody asked for it when the wait was over: nothing was jumped."""
+    house = _House(tmp_path / "journal.db")
+    house.parking.park(house.space_id, DENIED, WAIT, START)
+    house.parking.probe_now(house.space_id, START + 901.0)
+    house.parking.park(house.space_id, DENIED, WAIT, START + 902.0)
+
+    (park,) = house.parking.all()
+    assert (park.step, park.until) == (1, START + 1802.0)
+
+
+def test_what_is_held_here_is_not_replaced_by_what_the_journal_says(tmp_path: Path) -> None:
+    """Restored again, after an adoption: a probe on its way stays one."""
+    house = _House(tmp_path / "journal.db")
+    house.parking.park(house.space_id, DENIED, WAIT, START)
+    house.parking.probe_now(house.space_id, START + 5.0)
+
+    house.parking.restore(START + 6.0, max_s=HOUR_S)
+
+    assert not house.parking.is_parked_beyond(house.space_id, START + 6.0)
+    assert house.lanes.next(START + 6.0) is not None
+
+
+def test_a_space_whose_key_was_not_kept_waits_for_it_and_its_time_does_not_count(
+    tmp_path: Path,
+) -> None:
+    """Shown as such, sent to nobody; the call that brings the key lets one batch go."""
+    path = tmp_path / "journal.db"
+    desk = Desk(path, persist_keys=False)
+    (held,) = desk.append(job("a"))
+    desk.reopen()
+    lanes = Lanes(LIMITS, Endpoints(ENDPOINT_LIMITS, random.Random(0)))
+    parking = Parking(desk.journal, lanes)
+    came: list[int] = []
+    desk.journal.addresses.on_key = lambda number, of: (
+        came.append(number),
+        lanes.endpoint_known(number, of.base_url),
+    )[0]
+    for backlog in desk.recovery.backlogs():
+        lanes.restored(backlog, START)
+    parking.restore(START, max_s=HOUR_S)
+
+    (park,) = desk.journal.parks()
+    assert park.reason == ErrorType.KEY_MISSING
+    assert parking.get(held.space_id) == park
+    assert lanes.next(START + HOUR_S) is None
+    assert desk.retention.expire(START + 9 * HOUR_S, deadline_s=HOUR_S) == (0, set())
+
+    assert desk.journal.addresses.find_space(space()) == held.space_id
+    assert came == [held.space_id]
+    assert lanes.next(START + HOUR_S) is not None
+    assert parking.next_step(held.space_id) == 0
+    parking.resume(held.space_id, START + HOUR_S)
+    assert desk.retention.expire(START + 1.5 * HOUR_S, deadline_s=HOUR_S) == (0, set())
+
+
+@pytest.mark.parametrize(("held", "used", "parks"), [(1, False, 1), (1, True, 0), (0, False, 0)])
+def test_an_adopted_park_holds_only_what_came_with_it(held: int, used: bool, parks: int) -> None:
+    """Not a space that is in use here, nor one that has nothing left to hold."""
+    own, orphan = Desk(None), Desk(None)
+    (gone, *_) = orphan.append(job("gone"), *(job(f"held {number}") for number in range(held)))
+    batch = orphan.frozen(gone.lane_id, max_jobs=1)
+    orphan.journal.bury(batch.row, DENIED, now=START)
+    refused = Park(gone.space_id, "quota_exhausted", START, START + 900.0, 3, DENIED)
+    orphan.journal.park(refused)
+    if used:
+        own.append(job("mine"))
+
+    for _ in Takeover(own.journal, orphan.journal).chunks():
+        assert len(own.journal.parks()) == parks
+    assert len(own.journal.parks()) == parks

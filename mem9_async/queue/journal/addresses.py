@@ -1,4 +1,13 @@
-"""Spaces and lanes as the journal knows them: sealed rows, found by keyed hash."""
+"""Spaces and lanes as the journal knows them: sealed rows, found by keyed hash.
+
+A key is on the disk only while something may have to be sent with it: not where keys are not to
+be kept, and not for a space that has had nothing to send for an hour. What a row lacks is
+brought by the next call; whoever waits for it is told by `on_key`.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from pydantic import SecretStr
 from pydantic_core import from_json, to_json
@@ -10,17 +19,40 @@ from mem9_async.queue.sealing import SealBroken, Sealer
 
 _LaneKey = tuple[int, str, str | None, str | None, str | None]
 
+_KEY_KEPT_S = 3600.0  # of a space that has nothing to send: a revoked key must not stay for ever
+_NUMBER_KEPT_S = 24 * 3600.0  # answers about delivered jobs find their space by its number
+_OWNERS_KEPT = 1_000  # per space; where no app is named, every user is an owner
+_WIPING = ("OFF", "ON", "FAST")  # as SQLite numbers them
+_IDLE = (
+    "space_id NOT IN (SELECT value FROM json_each(:used))"
+    " AND NOT EXISTS (SELECT 1 FROM lanes WHERE lanes.space_id = spaces.space_id)"
+    " AND NOT EXISTS (SELECT 1 FROM parks WHERE parks.space_id = spaces.space_id)"
+)
+
 
 class Addresses:
     """Where jobs go: gives each space and lane its number in this journal."""
 
-    def __init__(self, file: JournalFile, sealer: Sealer, *, persist_keys: bool) -> None:
+    def __init__(
+        self,
+        file: JournalFile,
+        sealer: Sealer,
+        *,
+        persist_keys: bool,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._file = file
         self._db = file.db
         self._sealer = sealer
         self._persist_keys = persist_keys
+        self._monotonic = monotonic
+        #: Called with number and space when a key comes that was not known; must write nothing.
+        self.on_key: Callable[[int, Space], None] = lambda _space_id, _space: None
         self._spaces: dict[int, Space] = {}
         self._space_ids: dict[tuple[str, str], int] = {}
+        # Keys that no row has, by digest: a number may be handed out again, after a rollback.
+        self._keys: dict[bytes, Space] = {}
+        self._used_at: dict[int, float] = {}
         self._lanes: dict[int, KnownLane] = {}
         self._lane_ids: dict[_LaneKey, int] = {}
         self._names: dict[int, str] = {}
@@ -28,51 +60,90 @@ class Addresses:
         file.on_rollback = self.forget
 
     def forget(self) -> None:
-        """Drop what is remembered in memory; all of it that was committed is found again.
+        """Drop every number that is remembered; all of them that were committed are found again.
 
-        Keys that are not kept at rest stay: nothing else could bring them back.
+        Keys that are in memory only stay: nothing else could bring them back.
         """
-        if self._persist_keys:
-            self._spaces.clear()
+        self._spaces.clear()
         self._space_ids.clear()
         self._lanes.clear()
         self._lane_ids.clear()
         self._names.clear()
 
     def know_space(self, space: Space) -> int:
-        """The number of *space*, recorded if it is new."""
+        """The number of *space*, recorded with its key if it is new; counts as a use."""
+        space_id = self.learn(space)
+        self._used_at[space_id] = self._monotonic()
+        return space_id
+
+    def find_space(self, space: Space) -> int | None:
+        """The number of *space* if anything of it is recorded here; counts as a use.
+
+        Writes nothing: a key that was missing is known from now on, but in memory only.
+        """
+        space_id = self._space_ids.get((space.base_url, space.key))
+        if space_id is None:
+            found = self._found(space, self.space_digest(space))
+            if found is None:
+                return None
+            space_id = found[0]
+        self._used_at[space_id] = self._monotonic()
+        return space_id
+
+    def learn(self, space: Space) -> int:
+        """The number of *space*, recorded with its key if it is new; nobody has used it."""
         key = (space.base_url, space.key)
         space_id = self._space_ids.get(key)
         if space_id is not None:
             return space_id
         digest = self.space_digest(space)
-        row = self._db.execute("SELECT space_id FROM spaces WHERE digest = ?", (digest,)).fetchone()
-        if row is None:
-            kept = {
-                "base_url": space.base_url,
-                "api_key": space.key if self._persist_keys else None,
-            }
-            row = self._db.execute(
+        found = self._found(space, digest)
+        if found is None:
+            if not self._persist_keys:
+                self._keys[digest] = space
+            space_id = self._db.execute(
                 "INSERT INTO spaces (digest, sealed) VALUES (?, ?) RETURNING space_id",
-                (digest, self._sealer.seal(to_json(kept), b"space" + digest)),
-            ).fetchone()
-        space_id = int(row[0])
+                (digest, self._sealed(space, digest, with_key=self._persist_keys)),
+            ).fetchone()[0]
+        else:
+            space_id, as_wanted = found
+            if not as_wanted:
+                self._reseal(space_id, space, digest, with_key=self._persist_keys)
         self._space_ids[key] = space_id
         self._spaces[space_id] = space
         return space_id
 
-    def find_space(self, space: Space) -> int | None:
-        """The number of *space* if anything of it was ever recorded here."""
-        known = self._space_ids.get((space.base_url, space.key))
-        if known is not None:
-            return known
+    def _found(self, space: Space, digest: bytes) -> tuple[int, bool] | None:
+        """The space's number, and whether its row holds the key if and only if it should."""
         row = self._db.execute(
-            "SELECT space_id FROM spaces WHERE digest = ?", (self.space_digest(space),)
+            "SELECT space_id, sealed FROM spaces WHERE digest = ?", (digest,)
         ).fetchone()
-        return None if row is None else self.know_space(space)
+        if row is None:
+            return None
+        space_id: int = row[0]
+        try:
+            held = self._unsealed(digest, row[1]) is not None
+        except SealBroken:
+            held = False
+        self._spaces[space_id] = space
+        missed = not held and digest not in self._keys
+        if not (held and self._persist_keys):
+            self._keys[digest] = space
+        if held is self._persist_keys:
+            self._space_ids[space.base_url, space.key] = space_id
+        if missed:
+            self.on_key(space_id, space)
+        return space_id, held is self._persist_keys
+
+    def is_used(self, space_id: int) -> bool:
+        """Whether somebody has used the space in the last hour, through this process."""
+        return self._monotonic() - self._used_at.get(space_id, float("-inf")) < _KEY_KEPT_S
 
     def space(self, space_id: int) -> Space | None:
-        """The space behind the number; None while its key is not known."""
+        """The space behind the number; None while its key is not known.
+
+        Raises SealBroken when its row was changed.
+        """
         if (space := self._spaces.get(space_id)) is not None:
             return space
         row = self._db.execute(
@@ -80,12 +151,32 @@ class Addresses:
         ).fetchone()
         if row is None:
             return None
-        kept = from_json(self._sealer.unseal(row[1], b"space" + row[0]))
-        if kept["api_key"] is None:
-            return None
-        space = Space(base_url=kept["base_url"], api_key=SecretStr(kept["api_key"]))
-        self.know_space(space)
+        space = self._unsealed(*row) or self._keys.get(row[0])
+        if space is not None:
+            self._spaces[space_id] = space
         return space
+
+    def waiting_for_key(self) -> list[int]:
+        """The number of every space that has something to send, but not the key to do it."""
+        rows = self._db.execute(
+            "SELECT space_id FROM spaces WHERE EXISTS (SELECT 1 FROM lanes l JOIN jobs j"
+            " ON j.lane_id = l.lane_id AND j.state IN (0, 1)"
+            " WHERE l.space_id = spaces.space_id)"
+        ).fetchall()
+        return [space_id for (space_id,) in rows if self._lacks_key(space_id)]
+
+    def _lacks_key(self, space_id: int) -> bool:
+        try:
+            return self.space(space_id) is None
+        except SealBroken:
+            return False  # no key would help: its jobs are set aside when they are looked at
+
+    def readable_space(self, space_id: int) -> Space | None:
+        """The space behind the number; None when its key is not known or its row was changed."""
+        try:
+            return self.space(space_id)
+        except SealBroken:
+            return None
 
     def know(self, lane: Lane) -> KnownLane:
         """The lane's number and digest, recorded if it is new."""
@@ -103,10 +194,9 @@ class Addresses:
                 "INSERT INTO lanes (digest, space_id, sealed) VALUES (?, ?, ?) RETURNING lane_id",
                 (digest, space_id, sealed),
             ).fetchone()
-        known = KnownLane(row[0], space_id, digest, lane, self._sealer.fingerprint(digest))
-        self._lanes[known.lane_id] = known
-        self._lane_ids[key] = known.lane_id
-        return known
+        return self._remembered(
+            KnownLane(row[0], space_id, digest, lane, self._sealer.fingerprint(digest))
+        )
 
     def lane(self, lane_id: int) -> KnownLane:
         """The lane behind the number. Raises SealBroken when its row was changed."""
@@ -125,7 +215,22 @@ class Addresses:
             return KnownLane(lane_id, space_id, digest, None, self._sealer.fingerprint(digest))
         if self._lane_digest(space, address) != digest:
             raise SealBroken("the lane's row names another space than it was made for")
-        return self.know(Lane(space=space, **address))
+        lane = Lane(space=space, **address)
+        return self._remembered(
+            KnownLane(lane_id, space_id, digest, lane, self._sealer.fingerprint(digest))
+        )
+
+    def _remembered(self, known: KnownLane) -> KnownLane:
+        if (lane := known.lane) is not None:
+            self._lanes[known.lane_id] = known
+            self._lane_ids[
+                known.space_id,
+                lane.agent_id,
+                lane.session_id,
+                lane.user_id,
+                lane.conversation_id,
+            ] = known.lane_id
+        return known
 
     def readable(self, lane_id: int) -> KnownLane | None:
         """The lane behind the number; None when its row was changed."""
@@ -144,14 +249,116 @@ class Addresses:
             name = self._names[space_id] = self._sealer.fingerprint(row[0] if row else b"")
         return name
 
-    def prune(self) -> None:
-        """Forget lanes that hold no job, so that old sessions do not pile up."""
-        with self._file.transaction():
+    def settle_keys(self) -> None:
+        """Take keys off the disk where they are not to be kept; they stay known in memory."""
+        if not self._persist_keys:
+            self._take_off("1", {})
+
+    def prune(self) -> set[int]:
+        """Forget lanes without jobs, and spaces that have nothing to send and that nobody uses.
+
+        Their keys leave the disk after an hour, their numbers and owners after a day: an owner's
+        other spaces keep theirs as long, or one in use would look new beside one that is refused.
+        Returns the numbers that are forgotten.
+        """
+        now = self._monotonic()
+        self._used_at = {
+            space_id: at for space_id, at in self._used_at.items() if now - at < _NUMBER_KEPT_S
+        }
+        used_lately = [each for each, at in self._used_at.items() if now - at < _KEY_KEPT_S]
+        with self._wiping(), self._file.transaction():
             self._db.execute(
                 "DELETE FROM lanes WHERE NOT EXISTS"
                 " (SELECT 1 FROM jobs WHERE jobs.lane_id = lanes.lane_id)"
             )
+            gone = {
+                space_id
+                for (space_id,) in self._db.execute(
+                    f"WITH idle AS (SELECT space_id FROM spaces WHERE {_IDLE})"
+                    " DELETE FROM spaces WHERE space_id IN idle AND NOT EXISTS"
+                    " (SELECT 1 FROM owners mine JOIN owners other USING (digest)"
+                    "  WHERE mine.space_id = spaces.space_id AND other.space_id NOT IN idle)"
+                    " RETURNING space_id",
+                    {"used": _json(self._used_at)},
+                ).fetchall()
+            }
+            self._prune_owners()
         self.forget()
+        if self._keys:
+            left = {row[0] for row in self._db.execute("SELECT digest FROM spaces")}
+            self._keys = {digest: each for digest, each in self._keys.items() if digest in left}
+        if gone:
+            self._file.checkpoint()
+        self.settle_keys()
+        self._take_off(_IDLE, {"used": _json(used_lately)})
+        return gone
+
+    def _prune_owners(self) -> None:
+        # Who owns two spaces stays known: that is what tells a replaced key from a second one.
+        crowded = [
+            space_id
+            for (space_id,) in self._db.execute(
+                "SELECT space_id FROM owners GROUP BY space_id HAVING count(*) > ?",
+                (_OWNERS_KEPT,),
+            ).fetchall()
+        ]
+        for space_id in crowded:
+            self._db.execute(
+                "DELETE FROM owners WHERE space_id = :space_id AND digest IN (SELECT digest"
+                " FROM owners WHERE space_id = :space_id ORDER BY first_seq DESC"
+                " LIMIT -1 OFFSET :kept) AND digest NOT IN"
+                " (SELECT digest FROM owners WHERE space_id != :space_id)",
+                {"space_id": space_id, "kept": _OWNERS_KEPT},
+            )
+
+    def _take_off(self, where: str, values: dict[str, str]) -> None:
+        """Remove the keys of the spaces chosen by *where* from the disk."""
+        held = []
+        for space_id, digest, sealed in self._db.execute(
+            f"SELECT space_id, digest, sealed FROM spaces WHERE {where}", values
+        ).fetchall():
+            try:
+                space = self._unsealed(digest, sealed)
+            except SealBroken:
+                continue
+            if space is not None:
+                held.append((space_id, space, digest))
+        if not held:
+            return
+        with self._wiping(), self._file.transaction():
+            for space_id, space, digest in held:
+                self._reseal(space_id, space, digest, with_key=False)
+        if not self._persist_keys:
+            self._keys.update((digest, space) for _, space, digest in held)
+        self.forget()
+        # The write-ahead log and the pages behind it still have what was taken off.
+        self._file.checkpoint()
+
+    @contextmanager
+    def _wiping(self) -> Iterator[None]:
+        # What is removed here is overwritten too; for every delivered job that would be too dear.
+        before = self._db.execute("PRAGMA secure_delete").fetchone()[0]
+        self._db.execute("PRAGMA secure_delete = ON").fetchall()
+        try:
+            yield
+        finally:
+            self._db.execute(f"PRAGMA secure_delete = {_WIPING[before]}").fetchall()
+
+    def _reseal(self, space_id: int, space: Space, digest: bytes, *, with_key: bool) -> None:
+        self._db.execute(
+            "UPDATE spaces SET sealed = ? WHERE space_id = ?",
+            (self._sealed(space, digest, with_key=with_key), space_id),
+        )
+
+    def _sealed(self, space: Space, digest: bytes, *, with_key: bool) -> bytes:
+        kept = {"base_url": space.base_url, "api_key": space.key if with_key else None}
+        return self._sealer.seal(to_json(kept), b"space" + digest)
+
+    def _unsealed(self, digest: bytes, sealed: bytes) -> Space | None:
+        kept = from_json(self._sealer.unseal(sealed, b"space" + digest))
+        if kept["api_key"] is None:
+            return None
+        return Space(base_url=kept["base_url"], api_key=SecretStr(kept["api_key"]))
 
     def space_digest(self, space: Space) -> bytes:
         """The keyed hash of address and key."""
@@ -159,3 +366,7 @@ class Addresses:
 
     def _lane_digest(self, space: Space, address: dict[str, str | None]) -> bytes:
         return self._sealer.digest(self.space_digest(space) + to_json(sorted(address.items())), 16)
+
+
+def _json(numbers: Iterable[int]) -> str:
+    return to_json(sorted(numbers)).decode()

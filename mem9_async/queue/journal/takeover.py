@@ -113,6 +113,9 @@ class Takeover:
                 "SELECT space_id, digest, sealed FROM spaces"
             ).fetchall():
                 new_id = self._space(digest, sealed)
+                # Its key may be known in memory only, or be kept otherwise than the settings say.
+                if (space := self._orphan.addresses.readable_space(old_id)) is not None:
+                    self._own.addresses.learn(space)
                 self._to.executemany(
                     "INSERT OR IGNORE INTO owners VALUES (?, ?, ?)",
                     [
@@ -122,13 +125,17 @@ class Takeover:
                         )
                     ],
                 )
+                if self._own.addresses.is_used(new_id):
+                    continue  # what we know of the space is newer
                 self._to.executemany(
                     "INSERT OR IGNORE INTO parks VALUES (?, ?, ?, ?, ?, ?)",
                     [
                         (new_id, *park)
                         for park in self._from.execute(
                             "SELECT reason, parked_at, until, step, sealed FROM parks"
-                            " WHERE space_id = ?",
+                            " WHERE space_id = ? AND EXISTS"
+                            " (SELECT 1 FROM lanes JOIN jobs USING (lane_id)"
+                            "  WHERE lanes.space_id = parks.space_id AND state IN (0, 1))",
                             (old_id,),
                         )
                     ],
