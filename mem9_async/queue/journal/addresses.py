@@ -6,14 +6,13 @@ brought by the next call; whoever waits for it is told by `on_key`.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
-from pydantic import SecretStr
 from pydantic_core import from_json, to_json
 
 from mem9_async.models.space import Lane, Space
 from mem9_async.queue.journal.file import JournalFile
+from mem9_async.queue.journal.space_rows import SpaceRows
 from mem9_async.queue.records import KnownLane
 from mem9_async.queue.sealing import SealBroken, Sealer
 
@@ -21,13 +20,6 @@ _LaneKey = tuple[int, str, str | None, str | None, str | None]
 
 _KEY_KEPT_S = 3600.0  # of a space that has nothing to send: a revoked key must not stay for ever
 _NUMBER_KEPT_S = 24 * 3600.0  # answers about delivered jobs find their space by its number
-_OWNERS_KEPT = 1_000  # per space; where no app is named, every user is an owner
-_WIPING = ("OFF", "ON", "FAST")  # as SQLite numbers them
-_IDLE = (
-    "space_id NOT IN (SELECT value FROM json_each(:used))"
-    " AND NOT EXISTS (SELECT 1 FROM lanes WHERE lanes.space_id = spaces.space_id)"
-    " AND NOT EXISTS (SELECT 1 FROM parks WHERE parks.space_id = spaces.space_id)"
-)
 
 
 class Addresses:
@@ -44,6 +36,7 @@ class Addresses:
         self._file = file
         self._db = file.db
         self._sealer = sealer
+        self._rows = SpaceRows(file, sealer)
         self._persist_keys = persist_keys
         self._monotonic = monotonic
         #: Called with number and space when a key comes that was not known; must write nothing.
@@ -101,14 +94,11 @@ class Addresses:
         if found is None:
             if not self._persist_keys:
                 self._keys[digest] = space
-            space_id = self._db.execute(
-                "INSERT INTO spaces (digest, sealed) VALUES (?, ?) RETURNING space_id",
-                (digest, self._sealed(space, digest, with_key=self._persist_keys)),
-            ).fetchone()[0]
+            space_id = self._rows.insert(space, digest, with_key=self._persist_keys)
         else:
             space_id, as_wanted = found
             if not as_wanted:
-                self._reseal(space_id, space, digest, with_key=self._persist_keys)
+                self._rows.write(space_id, space, digest, with_key=self._persist_keys)
         self._space_ids[key] = space_id
         self._spaces[space_id] = space
         return space_id
@@ -122,7 +112,7 @@ class Addresses:
             return None
         space_id: int = row[0]
         try:
-            held = self._unsealed(digest, row[1]) is not None
+            held = self._rows.opened(digest, row[1]) is not None
         except SealBroken:
             held = False
         self._spaces[space_id] = space
@@ -151,7 +141,7 @@ class Addresses:
         ).fetchone()
         if row is None:
             return None
-        space = self._unsealed(*row) or self._keys.get(row[0])
+        space = self._rows.opened(*row) or self._keys.get(row[0])
         if space is not None:
             self._spaces[space_id] = space
         return space
@@ -252,113 +242,29 @@ class Addresses:
     def settle_keys(self) -> None:
         """Take keys off the disk where they are not to be kept; they stay known in memory."""
         if not self._persist_keys:
-            self._take_off("1", {})
+            self._keys.update(self._rows.take_all_keys_off())
+            self.forget()
 
     def prune(self) -> set[int]:
         """Forget lanes without jobs, and spaces that have nothing to send and that nobody uses.
 
-        Their keys leave the disk after an hour, their numbers and owners after a day: an owner's
-        other spaces keep theirs as long, or one in use would look new beside one that is refused.
+        Their keys leave the disk after an hour, their numbers and owners after a day.
         Returns the numbers that are forgotten.
         """
         now = self._monotonic()
         self._used_at = {
             space_id: at for space_id, at in self._used_at.items() if now - at < _NUMBER_KEPT_S
         }
-        used_lately = [each for each, at in self._used_at.items() if now - at < _KEY_KEPT_S]
-        with self._wiping(), self._file.transaction():
-            self._db.execute(
-                "DELETE FROM lanes WHERE NOT EXISTS"
-                " (SELECT 1 FROM jobs WHERE jobs.lane_id = lanes.lane_id)"
-            )
-            gone = {
-                space_id
-                for (space_id,) in self._db.execute(
-                    f"WITH idle AS (SELECT space_id FROM spaces WHERE {_IDLE})"
-                    " DELETE FROM spaces WHERE space_id IN idle AND NOT EXISTS"
-                    " (SELECT 1 FROM owners mine JOIN owners other USING (digest)"
-                    "  WHERE mine.space_id = spaces.space_id AND other.space_id NOT IN idle)"
-                    " RETURNING space_id",
-                    {"used": _json(self._used_at)},
-                ).fetchall()
-            }
-            self._prune_owners()
+        gone = self._rows.remove_idle(self._used_at)
+        self._rows.take_idle_keys_off(
+            space_id for space_id, at in self._used_at.items() if now - at < _KEY_KEPT_S
+        )
+        self.settle_keys()
         self.forget()
         if self._keys:
-            left = {row[0] for row in self._db.execute("SELECT digest FROM spaces")}
+            left = self._rows.digests()
             self._keys = {digest: each for digest, each in self._keys.items() if digest in left}
-        if gone:
-            self._file.checkpoint()
-        self.settle_keys()
-        self._take_off(_IDLE, {"used": _json(used_lately)})
         return gone
-
-    def _prune_owners(self) -> None:
-        # Who owns two spaces stays known: that is what tells a replaced key from a second one.
-        crowded = [
-            space_id
-            for (space_id,) in self._db.execute(
-                "SELECT space_id FROM owners GROUP BY space_id HAVING count(*) > ?",
-                (_OWNERS_KEPT,),
-            ).fetchall()
-        ]
-        for space_id in crowded:
-            self._db.execute(
-                "DELETE FROM owners WHERE space_id = :space_id AND digest IN (SELECT digest"
-                " FROM owners WHERE space_id = :space_id ORDER BY first_seq DESC"
-                " LIMIT -1 OFFSET :kept) AND digest NOT IN"
-                " (SELECT digest FROM owners WHERE space_id != :space_id)",
-                {"space_id": space_id, "kept": _OWNERS_KEPT},
-            )
-
-    def _take_off(self, where: str, values: dict[str, str]) -> None:
-        """Remove the keys of the spaces chosen by *where* from the disk."""
-        held = []
-        for space_id, digest, sealed in self._db.execute(
-            f"SELECT space_id, digest, sealed FROM spaces WHERE {where}", values
-        ).fetchall():
-            try:
-                space = self._unsealed(digest, sealed)
-            except SealBroken:
-                continue
-            if space is not None:
-                held.append((space_id, space, digest))
-        if not held:
-            return
-        with self._wiping(), self._file.transaction():
-            for space_id, space, digest in held:
-                self._reseal(space_id, space, digest, with_key=False)
-        if not self._persist_keys:
-            self._keys.update((digest, space) for _, space, digest in held)
-        self.forget()
-        # The write-ahead log and the pages behind it still have what was taken off.
-        self._file.checkpoint()
-
-    @contextmanager
-    def _wiping(self) -> Iterator[None]:
-        # What is removed here is overwritten too; for every delivered job that would be too dear.
-        before = self._db.execute("PRAGMA secure_delete").fetchone()[0]
-        self._db.execute("PRAGMA secure_delete = ON").fetchall()
-        try:
-            yield
-        finally:
-            self._db.execute(f"PRAGMA secure_delete = {_WIPING[before]}").fetchall()
-
-    def _reseal(self, space_id: int, space: Space, digest: bytes, *, with_key: bool) -> None:
-        self._db.execute(
-            "UPDATE spaces SET sealed = ? WHERE space_id = ?",
-            (self._sealed(space, digest, with_key=with_key), space_id),
-        )
-
-    def _sealed(self, space: Space, digest: bytes, *, with_key: bool) -> bytes:
-        kept = {"base_url": space.base_url, "api_key": space.key if with_key else None}
-        return self._sealer.seal(to_json(kept), b"space" + digest)
-
-    def _unsealed(self, digest: bytes, sealed: bytes) -> Space | None:
-        kept = from_json(self._sealer.unseal(sealed, b"space" + digest))
-        if kept["api_key"] is None:
-            return None
-        return Space(base_url=kept["base_url"], api_key=SecretStr(kept["api_key"]))
 
     def space_digest(self, space: Space) -> bytes:
         """The keyed hash of address and key."""
@@ -366,7 +272,3 @@ class Addresses:
 
     def _lane_digest(self, space: Space, address: dict[str, str | None]) -> bytes:
         return self._sealer.digest(self.space_digest(space) + to_json(sorted(address.items())), 16)
-
-
-def _json(numbers: Iterable[int]) -> str:
-    return to_json(sorted(numbers)).decode()
