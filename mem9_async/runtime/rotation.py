@@ -67,7 +67,7 @@ class Rotation:
             news = self._readdress.note_owner(lane.space, space_id, owner)
         except JournalError as exc:
             # The job itself is committed; without this note its key cannot be replaced later.
-            log.warning("journal.write_failed", error_type="journal_error", reason=str(exc))
+            _not_written(exc)
         self.look(lane.agent_id, news=news)
 
     def look(self, agent_id: str, *, news: bool = False) -> None:
@@ -80,7 +80,11 @@ class Rotation:
                 continue
             if self._looked.was(park.space_id) and not news:
                 continue
-            new_id = self._readdress.successor(park.space_id)
+            try:
+                new_id = self._readdress.successor(park.space_id)
+            except JournalError as exc:
+                _not_written(exc)  # whoever has called has nothing to do with it
+                return
             if new_id is None or self._asked.was(new_id):
                 continue
             self._spawn(self._replace(park.space_id, new_id, agent_id))
@@ -106,8 +110,7 @@ class Rotation:
                 return
             self._move(old_id, new_id)
         except (JournalError, SealBroken) as exc:
-            # The jobs stay where they are, and the next look finds them there.
-            log.error("journal.write_failed", error_type="journal_error", reason=str(exc))
+            _not_written(exc)  # the jobs stay where they are, and the next look finds them there
 
     def _move(self, old_id: int, new_id: int) -> None:
         if self._parking.get(old_id) is None or self._lanes.in_flight_of(old_id):
@@ -140,6 +143,10 @@ class Rotation:
         except RequestFailed:
             return False
         return True
+
+
+def _not_written(exc: Exception) -> None:
+    log.warning("journal.write_failed", error_type="journal_error", reason=str(exc))
 
 
 class _Lately:

@@ -7,7 +7,7 @@ import pytest
 
 from mem9_async.models.outcome import ErrorType
 from mem9_async.models.space import Space
-from mem9_async.queue.journal import Journal
+from mem9_async.queue.journal import Journal, JournalError
 from mem9_async.queue.journal.readdress import Readdress
 from mem9_async.queue.records import Park
 from mem9_async.queue.sealing import SealBroken
@@ -263,3 +263,26 @@ def test_the_key_itself_is_never_in_the_file(desk: Desk, tmp_path: Path) -> None
         assert KEY.encode() not in raw
         desk.reopen()
         desk.journal.addresses.prune()
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda desk: desk.journal.addresses.prune(),
+        lambda desk: desk.journal.addresses.settle_keys(),
+        lambda desk: desk.retention.expire(START, deadline_s=1.0),
+        lambda desk: desk.retention.forget_dead(START, retention_s=1.0, max_bytes=1),
+        lambda desk: Readdress(desk.journal).successor(1),
+        lambda desk: Readdress(desk.journal).move(1, 1),
+    ],
+)
+def test_damage_met_while_tidying_is_an_error_of_the_journal(
+    tmp_path: Path, act: Callable[[Desk], object]
+) -> None:
+    """Whoever keeps house knows no other, and goes on."""
+    desk = Desk(tmp_path / "journal.db", persist_keys=False)
+    desk.append(job("a"))
+    desk.journal.close()
+
+    with pytest.raises(JournalError):
+        act(desk)
