@@ -187,6 +187,7 @@ class App:
     def forget_spaces(self, space_ids: set[int]) -> None:
         """Drop what is remembered of spaces that the journal has forgotten."""
         self._rotation.forget(space_ids)
+        self._delivered.forget(space_ids)
 
     def start(self) -> None:
         """Begin delivering; from here on the network is used."""

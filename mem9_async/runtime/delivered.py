@@ -23,6 +23,12 @@ class Delivered:
         while len(self._newest) > _REMEMBERED_JOBS:
             self._newest.popitem(last=False)
 
+    def forget(self, space_ids: set[int]) -> None:
+        """Drop the counts of spaces whose numbers are gone."""
+        for space_id in space_ids:
+            self._jobs.pop(space_id, None)
+            self._again.pop(space_id, None)
+
     def of(self, space_id: int) -> tuple[int, int]:
         """Jobs delivered, and among them those that may have arrived twice."""
         return self._jobs[space_id], self._again[space_id]
