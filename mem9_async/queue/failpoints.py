@@ -33,6 +33,7 @@ NAMES = (
     "migrate.written",
     "migrate.committed",
     "quarantine.before",
+    "quarantine.salvaged",
     "quarantine.renamed",
 )
 

@@ -10,15 +10,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mem9_async.queue import directories
+from mem9_async.queue import directories, failpoints
 from mem9_async.queue.ids import uuid7
 
 _DATABASE, _LOCK = ".db", ".lock"
+_RESCUED, _DRAFT = ".rescued", ".rescuing"
 RESERVE_SUFFIX = ".reserve"
 _COMPANIONS = ("-wal", "-shm", "-journal")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Claim:
     """A journal file that is ours until release(), or until the process ends."""
 
@@ -26,31 +27,62 @@ class Claim:
     descriptor: int
 
     def release(self) -> None:
-        """Let another process have the file."""
-        os.close(self.descriptor)
+        """Let another process have the file; once is enough, twice does no harm."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
 
     def remove(self) -> None:
         """Delete the file for good, then let go of it."""
+        self.clear_draft()
         for companion in _COMPANIONS:
             Path(f"{self.path}{companion}").unlink(missing_ok=True)
         self.path.unlink(missing_ok=True)
         self.path.with_suffix(RESERVE_SUFFIX).unlink(missing_ok=True)
         # Last of all: whoever waits for this lock finds its file gone and looks elsewhere.
         self.path.with_suffix(_LOCK).unlink(missing_ok=True)
-        os.close(self.descriptor)
+        self.release()
 
-    def set_aside(self, reason: str, stamp: int) -> Path:
-        """Rename the file (and its log) so that nobody opens it again; keep every byte."""
-        aside = self.path.with_name(f"{self.path.name}.{reason}-{stamp}")
-        for companion in _COMPANIONS:
+    # A damaged file is replaced by what can be read of it. Its name and lock stay the same.
+
+    @property
+    def draft(self) -> Path:
+        """Where what can be read of a damaged file is gathered. Nobody opens or adopts it."""
+        return self.path.with_suffix(_DRAFT)
+
+    def clear_draft(self) -> None:
+        """Remove what a rescue that was broken off has left."""
+        for path in self.path.parent.glob(f"{self.draft.name}*"):
+            path.unlink(missing_ok=True)
+
+    def replace_by_draft(self) -> Path:
+        """Set the file and its log aside, every byte of them, and put the finished draft there.
+
+        Killed half-way: whoever claims the file next finishes it. Returns the name set aside.
+        """
+        self.draft.rename(self._rescued)
+        return self.finish_replacing() or self.path
+
+    def finish_replacing(self) -> Path | None:
+        """Do what is left to do of a replacement; None when there is none."""
+        if not self._rescued.exists():
+            return None
+        # The draft's own time: whoever goes on with this finds the same name.
+        stamp = self._rescued.stat().st_mtime_ns // 1_000_000
+        aside = self.path.with_name(f"{self.path.name}.corrupt-{stamp}")
+        # The file before its log: without a file there is nothing that could miss the log. And
+        # both before the draft comes: SQLite would write a strange log into it.
+        for companion in ("", *_COMPANIONS):
             source = Path(f"{self.path}{companion}")
             if source.exists():
                 source.rename(f"{aside}{companion}")
-        self.path.rename(aside)
-        self.path.with_suffix(RESERVE_SUFFIX).unlink(missing_ok=True)
-        self.path.with_suffix(_LOCK).unlink(missing_ok=True)
-        os.close(self.descriptor)
+        failpoints.hit("quarantine.renamed")
+        self._rescued.rename(self.path)
         return aside
+
+    @property
+    def _rescued(self) -> Path:
+        return self.path.with_suffix(_RESCUED)
 
 
 def prepare(directory: Path) -> None:
@@ -71,23 +103,31 @@ def claim_new(directory: Path) -> Claim:
 
 
 def claim_orphans(directory: Path) -> Iterator[Claim]:
-    """Every journal whose owner is gone, largest first, each locked as it is given out."""
-    sized = [(_size(path), path) for path in directory.glob(f"*{_DATABASE}")]
-    for _, path in sorted(sized, reverse=True):
-        claim = _claim(path)
-        if claim is None:
-            continue
-        if path.exists():
+    """Every journal whose owner is gone, newest first, each locked as it is given out.
+
+    Names are uuid7, so the newest holds what was accepted last: what is taken over after it
+    is older, and goes before it.
+    """
+    names = {path.stem for path in directory.glob(f"*{_DATABASE}")}
+    # Killed between setting the damaged file aside and putting the rescued one in its place.
+    names |= {path.stem for path in directory.glob(f"*{_RESCUED}")}
+    for name in sorted(names, reverse=True):
+        claim = claim_file(directory / f"{name}{_DATABASE}")
+        if claim is not None:
             yield claim
-        else:  # removed by its adopter between our look and our lock
-            claim.remove()
 
 
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:  # its adopter has just removed it
-        return 0
+def claim_file(path: Path) -> Claim | None:
+    """The journal at *path*, locked; None while it has an owner, or when it is gone."""
+    claim = _claim(path)
+    if claim is None:
+        return None
+    claim.finish_replacing()
+    claim.clear_draft()
+    if claim.path.exists():
+        return claim
+    claim.remove()  # by its adopter, between our look and our lock
+    return None
 
 
 def _claim(path: Path) -> Claim | None:

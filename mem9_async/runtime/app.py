@@ -30,6 +30,7 @@ from mem9_async.queue.records import Frozen
 from mem9_async.queue.troubles import place_of
 from mem9_async.runtime import configured
 from mem9_async.runtime.accepting import Accepting
+from mem9_async.runtime.adoption import Adoption
 from mem9_async.runtime.delivered import Delivered
 from mem9_async.runtime.direct import Direct
 from mem9_async.runtime.health import Health
@@ -141,6 +142,7 @@ class App:
             timeout_s=settings.wait_timeout_ms / 1000,
         )
         journal.addresses.on_key = self._key_came
+        self._adoption = Adoption(self)
         self._load()
 
     def _load(self, *, deaths: bool = True) -> None:
@@ -204,17 +206,30 @@ class App:
 
     async def stop(self) -> None:
         """Stop delivering, and close every connection; the journal stays open."""
+        await self.halt()
+        await self.client.aclose()
+
+    async def halt(self) -> None:
+        """Stop delivering; calls that use the client go on."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.client.aclose()
+
+    def resume(self) -> None:
+        """Deliver again after halt(), from what the journal holds."""
+        self._reloaded()
+        self.start()
 
     def abandon(self) -> None:
         """Let go of the journal when the loop has ended under us, so that a new one can have it."""
         with suppress(Exception):
+            self._adoption.abandon()
+        with suppress(Exception):
             self.storage.close()
 
     async def _deliver(self) -> None:
+        # What earlier processes left is older than what we hold: it goes first.
+        await self._adoption.first_round.wait()
         crashes: list[float] = []
         while True:
             try:
@@ -275,7 +290,7 @@ class App:
     async def _keep_house(self) -> None:
         while True:
             try:
-                await Upkeep(self).run()
+                await Upkeep(self, self._adoption).run()
             except Exception as exc:
                 if isinstance(exc, JournalError):
                     self.storage.met(exc)

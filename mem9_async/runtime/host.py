@@ -11,6 +11,7 @@ from dify_plugin import DifyPluginEnv, Plugin
 from dify_plugin.config.config import InstallMethod
 
 from mem9_async import logs, settings
+from mem9_async.queue.troubles import place_of
 from mem9_async.runtime import current
 from mem9_async.runtime.plugin import Plugin as Mem9Plugin
 
@@ -47,7 +48,7 @@ def _look_after(plugin: Mem9Plugin) -> None:
             plugin.watch()
         except Exception as exc:
             # The watch itself must not end: it is what notices everything else.
-            log.error("worker.failed", error_type="bug", reason=repr(exc)[:300])
+            log.error("worker.failed", error_type="bug", reason=place_of(exc))
         gevent.sleep(_WATCH_EVERY_S)
 
 

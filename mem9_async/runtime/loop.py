@@ -12,12 +12,16 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import gevent
+import structlog
 import uvloop
 from gevent import monkey
 from gevent.event import AsyncResult
 
 from mem9_async.models.errors import Mem9AsyncError, RuntimeUnavailable
 from mem9_async.models.job import NewJob, Receipt
+from mem9_async.queue.troubles import place_of
+
+log = structlog.get_logger()
 
 _start_native_thread: Callable[..., int] = monkey.get_original("_thread", "start_new_thread")
 
@@ -35,8 +39,11 @@ class LoopThread:
         self._hub = gevent.get_hub()
         self._loop = uvloop.new_event_loop()
         # Both deques are filled on one side and emptied on the other; a deque's ends are atomic.
+        # Each has a flag: whether the other side was called and has not begun to empty it. It is
+        # set after filling and cleared before emptying, so that nothing can be left lying.
         self._stores: deque[tuple[NewJob, AsyncResult]] = deque()
         self._answers: deque[tuple[AsyncResult, object]] = deque()
+        self._loop_called = self._hub_called = False
         self._accept: Accept | None = None
         self._ended = False
         self._ticked_at = time.monotonic()
@@ -83,14 +90,15 @@ class LoopThread:
         what refused the job, or RuntimeUnavailable after *timeout_s* (it may still be taken).
         """
         result = AsyncResult()
-        first = not self._stores
         self._stores.append((job, result))
-        if first:
+        if not self._loop_called:
+            self._loop_called = True
             self._loop.call_soon_threadsafe(self._take_stores)
         receipt: Receipt = _value(result, timeout_s)
         return receipt
 
     def _take_stores(self) -> None:
+        self._loop_called = False
         taken: list[tuple[NewJob, AsyncResult]] = []
         while self._stores:
             taken.append(self._stores.popleft())
@@ -139,18 +147,28 @@ class LoopThread:
             raise
 
     def _answer(self, result: AsyncResult, answer: object) -> None:
-        first = not self._answers
         self._answers.append((result, answer))
-        if first:
+        if not self._hub_called:
+            self._hub_called = True
             self.wake_hub(self._give_answers)
 
     def _give_answers(self) -> None:
+        self._hub_called = False
         while self._answers:
             result, answer = self._answers.popleft()
-            if isinstance(answer, BaseException):
-                result.set_exception(answer)
-            else:
-                result.set(answer)
+            try:
+                if isinstance(answer, BaseException):
+                    result.set_exception(answer)
+                else:
+                    result.set(answer)
+            except Exception as exc:
+                # One answer that cannot be given must not hold up the others behind it.
+                log.error("worker.crashed", stage="answering", reason=place_of(exc))
+
+    def soon(self, callback: Callable[[], None]) -> None:
+        """Run *callback* on the loop soon; callable from any thread. Nothing tells when."""
+        if not self._ended:
+            self._loop.call_soon_threadsafe(callback)
 
     def stop(self) -> None:
         """Ask the loop to end; returns at once."""

@@ -1,5 +1,6 @@
 """The plugin as the tools see it: blocking calls, each with an end, over the loop's thread."""
 
+import asyncio
 import threading
 import time
 from collections import deque
@@ -20,16 +21,18 @@ from mem9_async.models.memory import (
     SearchResult,
 )
 from mem9_async.models.space import Space
-from mem9_async.queue.journal.takeover import Takeover
+from mem9_async.queue.journal import JournalError
 from mem9_async.runtime.app import App
+from mem9_async.runtime.beginning import begun, moved, place_for
 from mem9_async.runtime.loop import LoopThread
-from mem9_async.runtime.storage import in_memory, open_storage
+from mem9_async.runtime.storage import Storage, in_memory
 from mem9_async.settings import Settings
 
 log = structlog.get_logger()
 
 _RESTARTS, _RESTART_WINDOW_S = 3, 300.0
 _START_TIMEOUT_S = 30.0
+_LOOK_AGAIN_S = 5.0
 _STORE_TIMEOUT_S = 10.0
 _LOOK_FOR_ROOM_EVERY_S = 0.02
 _GRACE_S = 5.0  # the loop's own deadline comes first; this one is for a loop that is stuck
@@ -55,6 +58,7 @@ class Plugin:
         # Patched by gevent: whoever calls while another greenlet starts us waits its turn.
         self._starting = threading.Lock()
         self._running: _Running | None = None
+        self._look_again_at = 0.0
         self._restarted_at: deque[float] = deque(maxlen=_RESTARTS)
 
     def start(self) -> "_Running":
@@ -71,45 +75,67 @@ class Plugin:
         running = _Running()
         running.thread.start()
 
-        async def open_and_start() -> App:
+        async def open_and_start() -> None:
             if self._lasting:
-                storage = open_storage(self.settings, self._working_directory)
+                app = begun(self.settings, self._working_directory)
             else:
-                storage = in_memory(self.settings, "this runtime keeps nothing between answers")
-            app = running.app = App(self.settings, storage)
-            running.thread.accepts_with(app.accept)
-            app.start()
-            return app
+                reason = "this runtime keeps nothing between answers"
+                app = App(self.settings, in_memory(self.settings, reason))
+            running.begin(app)
 
-        running.thread.call(open_and_start, timeout_s=_START_TIMEOUT_S)
+        try:
+            running.thread.call(open_and_start, timeout_s=_START_TIMEOUT_S)
+        except BaseException:
+            # Too late, it must not start beside the next one; and its thread and lock must go.
+            running.give_up()
+            raise
         return running
 
     def _move_if_needed(self, running: "_Running") -> None:
-        """Begin a new journal when the present one was removed or damaged; keep what it had."""
+        """Begin a new journal when the present one was removed or damaged; keep what it had.
+
+        One in memory is left for one on disk as soon as there is any.
+        """
         old = running.app
-        if old is None or not (old.storage.vanished or old.storage.damaged):
+        if old is None:
+            return
+        storage = old.storage
+        if storage.damaged:
+            log.error("journal.quarantined", error_type="journal_corrupt", reason=storage.damaged)
+        elif storage.vanished:
+            reason = "the journal file was removed"
+            log.error("journal.write_failed", error_type="disk_readonly", reason=reason)
+        elif not self._may_be_kept_now(storage):
             return
 
         async def move() -> None:
-            await old.stop()
-            old.storage.set_aside_if_damaged()
-            storage = open_storage(
-                self.settings, self._working_directory, known_secret=old.storage.secret
-            )
-            if not old.storage.damaged:
-                for _ in Takeover(storage.journal, old.storage.journal).chunks():
-                    pass
-                old.storage.close()
-            app = running.app = App(self.settings, storage)
-            running.thread.accepts_with(app.accept)
-            app.start()
+            if storage.damaged:
+                await old.halt()
+                storage.rescue_if_damaged()
+                app = begun(self.settings, self._working_directory, former=storage)
+            else:
+                place = place_for(old, self.settings, self._working_directory)
+                if place is None:
+                    return
+                await old.halt()
+                try:
+                    app = moved(old, self.settings, place)
+                except JournalError:
+                    old.resume()
+                    raise
+            running.begin(app)
+            # Calls that have begun go on with the old one's connections, and have their time.
+            running.close_later(old, self.settings.wait_timeout_ms / 1000)
 
-        log.error(
-            "journal.quarantined" if old.storage.damaged else "journal.write_failed",
-            error_type="journal_corrupt" if old.storage.damaged else "disk_readonly",
-            reason=old.storage.damaged or "the journal file was removed",
-        )
         running.thread.call(move, timeout_s=_START_TIMEOUT_S)
+
+    def _may_be_kept_now(self, storage: Storage) -> bool:
+        """Whether it is time to look again for a place on disk, after none could be used."""
+        now = time.monotonic()
+        if storage.claim is not None or not self._lasting or now < self._look_again_at:
+            return False
+        self._look_again_at = now + _LOOK_AGAIN_S
+        return True
 
     def watch(self) -> None:
         """Replace a loop that has ended or is stuck; call it every second or so.
@@ -120,25 +146,48 @@ class Plugin:
         running = self._running
         if running is None:
             return
+        now = time.monotonic()
         stuck = running.thread.silent_s > self._stalled_after_s
-        if not running.thread.ended and not stuck:
+        if running.thread.ended or stuck:
+            self._replace(running, stuck=stuck, now=now)
+        else:
             self._move_if_needed(running)
-            return
+        self._tell_restarts(now)
+
+    def _replace(self, running: "_Running", *, stuck: bool, now: float) -> None:
         reason = "the loop is stuck" if stuck else "the loop has ended"
         log.error(
             "worker.stalled" if stuck else "worker.crashed",
             error_type="worker_stall" if stuck else "worker_crash",
             reason=reason,
         )
-        now = time.monotonic()
         self._restarted_at.append(now)
-        running.thread.stop()
+        running.give_up()
         with self._starting:
             self._running = None
             self._running = self._start()
         log.warning("worker.restarted", reason=reason)
-        if len(self._restarted_at) == _RESTARTS and now - self._restarted_at[0] < _RESTART_WINDOW_S:
-            self._app.health.degraded("loop", f"the background loop was replaced {_RESTARTS} times")
+
+    def _tell_restarts(self, now: float) -> None:
+        """Say `failed` from the third restart within five minutes on, until that is long ago."""
+        running = self._running
+        if running is None or (app := running.app) is None:
+            return
+        restarts = self._restarted_at
+        failing = len(restarts) == _RESTARTS and now - restarts[0] < _RESTART_WINDOW_S
+        if running.told == (app, failing):
+            return
+        running.told = (app, failing)
+        reason = f"the background loop was replaced {_RESTARTS} times: delivery keeps breaking off"
+
+        def tell() -> None:
+            if failing:
+                app.health.failed("loop", reason)
+                log.error("worker.failed", error_type="worker_crash", reason=reason)
+            else:
+                app.health.over("loop")
+
+        running.thread.soon(tell)
 
     @property
     def _app(self) -> App:
@@ -242,7 +291,38 @@ class _Running:
 
     def __init__(self) -> None:
         self.app: App | None = None
+        self.told: tuple[App, bool] | None = None
         self.thread = LoopThread(on_end=self._release)
+        self._given_up = False
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def begin(self, app: App) -> None:
+        """Have *app* take stores and deliver from now on; on the loop's thread.
+
+        Raises RuntimeUnavailable when nobody waits for it any more.
+        """
+        if self._given_up:
+            app.abandon()
+            raise RuntimeUnavailable("the start took too long and was given up")
+        self.app = app
+        self.thread.accepts_with(app.accept)
+        app.start()
+
+    def close_later(self, app: App, delay_s: float) -> None:
+        """Close the connections of *app*, which was halted, in *delay_s* seconds."""
+
+        async def close() -> None:
+            await asyncio.sleep(delay_s)
+            await app.client.aclose()
+
+        task = asyncio.get_running_loop().create_task(close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    def give_up(self) -> None:
+        """Have the thread end, now or when it moves again, and let go of its journal."""
+        self._given_up = True
+        self.thread.stop()
 
     def _release(self) -> None:
         if self.app is not None:

@@ -1,20 +1,19 @@
 """Opens the process's journal, whatever state the place is in, and says what it can promise."""
 
 import secrets
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import structlog
 
 from mem9_async.models.outcome import Confirmation
-from mem9_async.queue import failpoints
 from mem9_async.queue.journal import Journal, JournalCorrupt, JournalError, JournalFull
-from mem9_async.queue.journal.salvage import salvage
+from mem9_async.queue.journal.takeover import leaving_to
 from mem9_async.queue.ownership import (
     RESERVE_SUFFIX,
     Claim,
+    claim_file,
     claim_new,
     claim_orphans,
     prepare,
@@ -22,9 +21,12 @@ from mem9_async.queue.ownership import (
 from mem9_async.queue.reserve import Reserve
 from mem9_async.queue.sealing import Sealer, load_secret
 from mem9_async.runtime.places import data_directory, journal_directory, key_file
+from mem9_async.runtime.rescue import Rescues
 from mem9_async.settings import Settings
 
 log = structlog.get_logger()
+
+_FOLLOWED_MOST = 8  # one journal was to be taken over by another, and that by a third
 
 
 @dataclass(slots=True)
@@ -40,11 +42,12 @@ class Storage:
     reason: str | None = None
     reserve: Reserve | None = None
     damaged: str | None = None  #: set when the journal turned out to be damaged in use
+    vanished: bool = False  #: somebody has removed the file: what is written is kept nowhere
+    rescues: Rescues = field(default_factory=Rescues)
 
-    @property
-    def vanished(self) -> bool:
-        """Whether somebody has removed the file: what is written to it is kept nowhere."""
-        return self.claim is not None and not self.claim.path.exists()
+    def look(self) -> None:
+        """See whether the file is still there; the answer is in `vanished`."""
+        self.vanished = self.claim is not None and not self.claim.path.exists()
 
     def met(self, trouble: JournalError) -> None:
         """Note *trouble*: damage is for the watch to see to, a full disk gets the reserve."""
@@ -65,15 +68,15 @@ class Storage:
         """Whether new jobs may be taken: not while the reserve is spent."""
         return self.reserve is None or self.reserve.held or self.reserve.restore()
 
-    def set_aside_if_damaged(self) -> None:
-        """Put a journal that was damaged in use aside, and save what can be read of it."""
+    def rescue_if_damaged(self) -> None:
+        """Close a journal that is damaged, and leave what can be read of it for open_storage()."""
         if self.damaged is None:
             return
         self.journal.close()
-        if self.claim is not None and self.claim.path.exists():
-            aside = self.claim.set_aside("corrupt", int(time.time()))
-            log.error("journal.quarantined", reason=self.damaged, file=aside.name)
-            _rescue(aside, self.claim.path.parent, self.sealer)
+        if self.claim is not None:
+            if self.claim.path.exists():
+                self.rescues.rescue(self.claim, self.sealer, self.damaged)
+            self.claim.release()
 
     def close(self) -> None:
         """Close the journal and let another process have it; on the thread that opened it."""
@@ -83,13 +86,18 @@ class Storage:
 
 
 def open_storage(
-    settings: Settings, working_directory: Path, *, known_secret: bytes | None = None
+    settings: Settings,
+    working_directory: Path,
+    *,
+    known_secret: bytes | None = None,
+    rescues: Rescues | None = None,
 ) -> Storage:
     """Open a journal on disk: an orphan's if there is one, else a new one; else one in memory.
 
     *known_secret* is the sealing key in use, should its file have been removed. Never raises
     for what a disk can do: the plugin must start.
     """
+    rescues = rescues or Rescues()
     data = data_directory(settings.data_dir, working_directory)
     configured = settings.journal_key.get_secret_value() if settings.journal_key else None
     try:
@@ -102,16 +110,68 @@ def open_storage(
         reason = f"the data directory cannot be used: {exc.strerror or exc}"
         return in_memory(settings, reason, secret=known_secret)
     try:
-        for claim in claim_orphans(directory):
-            journal = open_claimed(claim, sealer, settings)
-            if journal is not None:
-                return _stored(journal, sealer, secret, settings, directory, claim)
-        claim = claim_new(directory)
-        journal = _journal(claim.path, sealer, settings)
+        found = _newest_orphan(directory, sealer, settings, rescues)
+        if found is None:
+            claim = claim_new(directory)
+            try:
+                found = _journal(claim.path, sealer, settings), claim
+            except BaseException:
+                claim.release()
+                raise
     except (OSError, JournalError) as exc:
         return in_memory(settings, f"the journal cannot be opened: {exc}", secret=secret)
+    journal, claim = found
     log.info("journal.opened", journal_id=journal.file.journal_id)
-    return _stored(journal, sealer, secret, settings, directory, claim)
+    return _stored(journal, sealer, secret, settings, directory, claim, rescues)
+
+
+def can_be_kept(settings: Settings, working_directory: Path) -> bool:
+    """Whether the place can be written now; costs a few file operations, and opens nothing."""
+    data = data_directory(settings.data_dir, working_directory)
+    try:
+        prepare(data)
+        prepare(journal_directory(data))
+    except OSError:
+        return False
+    return True
+
+
+def _newest_orphan(
+    directory: Path, sealer: Sealer, settings: Settings, rescues: Rescues
+) -> tuple[Journal, Claim] | None:
+    """The orphan to go on with; the others are taken over by it, newest to oldest.
+
+    One that another had begun to take over is never chosen before that other: its jobs are
+    older, and some of them are in both.
+    """
+    for orphan in claim_orphans(directory):
+        claim: Claim | None = orphan
+        for _ in range(_FOLLOWED_MOST):
+            journal = open_claimed(claim, sealer, settings, rescues) if claim else None
+            if journal is None or claim is None:
+                break
+            taker = taker_of(journal, claim)
+            if taker is None:
+                return journal, claim
+            journal.close()
+            claim.release()
+            claim = claim_file(taker)
+    return None
+
+
+def taker_of(journal: Journal, claim: Claim) -> Path | None:
+    """The journal that had begun to take this one over; None when there is none any more.
+
+    Closes and releases this one before an error is raised.
+    """
+    try:
+        name = leaving_to(journal)
+    except BaseException:
+        journal.close()
+        claim.release()
+        raise
+    path = claim.path.with_name(f"{name}.db")
+    return path if name and path != claim.path and path.exists() else None
 
 
 def _stored(
@@ -121,9 +181,18 @@ def _stored(
     settings: Settings,
     directory: Path,
     claim: Claim,
+    rescues: Rescues,
 ) -> Storage:
-    reserve = Reserve(claim.path.with_suffix(RESERVE_SUFFIX))
-    return Storage(journal, sealer, secret, settings.durability, directory, claim, None, reserve)
+    return Storage(
+        journal=journal,
+        sealer=sealer,
+        secret=secret,
+        durability=settings.durability,
+        directory=directory,
+        claim=claim,
+        reserve=Reserve(claim.path.with_suffix(RESERVE_SUFFIX)),
+        rescues=rescues,
+    )
 
 
 def in_memory(settings: Settings, reason: str, *, secret: bytes | None = None) -> Storage:
@@ -134,38 +203,33 @@ def in_memory(settings: Settings, reason: str, *, secret: bytes | None = None) -
     return Storage(_journal(None, sealer, settings), sealer, secret, "none", None, None, reason)
 
 
-def open_claimed(claim: Claim, sealer: Sealer, settings: Settings) -> Journal | None:
-    """Open an orphan. A damaged file is set aside with all its bytes; None if it is not usable.
+def open_claimed(
+    claim: Claim, sealer: Sealer, settings: Settings, rescues: Rescues
+) -> Journal | None:
+    """Open an orphan, what can be read of it if it is damaged; None if it is not usable now.
 
-    A file that is merely not ours to read (newer, or sealed with another key) is left as it is.
+    A file that is merely not ours to read (newer, or sealed with another key) is left as it
+    is. Unless it is given back open, the claim is released.
     """
     try:
-        journal = _journal(claim.path, sealer, settings)
-    except JournalCorrupt as exc:
-        failpoints.hit("quarantine.before")
-        aside = claim.set_aside("corrupt", int(time.time()))
-        failpoints.hit("quarantine.renamed")
-        log.error("journal.quarantined", reason=str(exc), file=aside.name)
-        _rescue(aside, claim.path.parent, sealer)
-        return None
+        if rescues.put_off(claim.path):
+            claim.release()
+            return None
+        try:
+            journal = _journal(claim.path, sealer, settings)
+        except JournalCorrupt as exc:
+            if not rescues.rescue(claim, sealer, str(exc)):
+                claim.release()
+                return None
+            journal = _journal(claim.path, sealer, settings)
     except JournalError as exc:
         log.error("journal.locked", reason=str(exc), file=claim.path.name)
         claim.release()
         return None
-    log.info("journal.opened", journal_id=journal.file.journal_id, reason="taken over")
+    except BaseException:
+        claim.release()
+        raise
     return journal
-
-
-def _rescue(aside: Path, directory: Path, sealer: Sealer) -> None:
-    """Put what can be read of a damaged journal into a new one, which is adopted like any other."""
-    try:
-        claim = claim_new(directory)
-        saved, lost = salvage(aside, claim.path, sealer=sealer)
-    except (OSError, JournalError) as exc:
-        log.error("journal.corrupted", file=aside.name, reason=f"nothing was saved: {exc}")
-        return
-    log.error("journal.corrupted", file=aside.name, jobs=saved, lost=lost)
-    claim.release()
 
 
 def _journal(path: Path | None, sealer: Sealer, settings: Settings) -> Journal:

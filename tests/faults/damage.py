@@ -179,7 +179,9 @@ def _sent(storage: Storage, directory: Path) -> set[str]:
         sent |= _drained(storage)
         for _ in range(3):  # what was rescued lies in a new journal, which is adopted like others
             for claim in claim_orphans(journal_directory(directory)):
-                orphan = open_claimed(claim, storage.sealer, Settings(data_dir=directory))
+                orphan = open_claimed(
+                    claim, storage.sealer, Settings(data_dir=directory), storage.rescues
+                )
                 if orphan is None:
                     continue
                 Recovery(orphan).recover(START, max_due_in_s=HOUR_S)
@@ -192,7 +194,7 @@ def _sent(storage: Storage, directory: Path) -> set[str]:
     except JournalError as exc:
         # Damage that is met only in use: set aside and rescued, as the watch does.
         storage.damaged = str(exc)
-        storage.set_aside_if_damaged()
+        storage.rescue_if_damaged()
         sent |= _sent(open_storage(Settings(data_dir=directory), directory), directory)
     return sent
 

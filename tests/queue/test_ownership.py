@@ -103,14 +103,14 @@ def test_an_orphan_has_one_adopter(tmp_path: Path) -> None:
         claim.release()
 
 
-def test_the_largest_orphan_comes_first(tmp_path: Path) -> None:
-    """At the start the fullest journal is opened in place instead of copied."""
-    _orphan(tmp_path, "small", 10)
-    _orphan(tmp_path, "large", 1_000)
+def test_the_newest_orphan_comes_first(tmp_path: Path) -> None:
+    """Names are uuid7: at the start the newest goes on, and the older ones go below it."""
+    _orphan(tmp_path, "0199-older", 1_000)
+    _orphan(tmp_path, "0200-newer", 10)
 
     claims = _claimed(tmp_path)
 
-    assert [claim.path.stem for claim in claims] == ["large", "small"]
+    assert [claim.path.stem for claim in claims] == ["0200-newer", "0199-older"]
     for claim in claims:
         claim.release()
 
@@ -193,18 +193,63 @@ def test_a_removed_claim_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_set_aside_keeps_every_byte_and_is_not_found_again(tmp_path: Path) -> None:
-    """A damaged journal is kept with its log under a name that nobody adopts."""
-    claim = claim_new(tmp_path)
-    claim.path.write_bytes(b"database")
+def _damaged(directory: Path) -> Claim:
+    """A claimed file with its log, and a finished draft of what is to take its place."""
+    claim = claim_new(directory)
+    claim.path.write_bytes(b"damaged")
     Path(f"{claim.path}-wal").write_bytes(b"log")
+    claim.draft.write_bytes(b"rescued")
+    return claim
 
-    aside = claim.set_aside("corrupt", 17)
 
-    assert aside.read_bytes() == b"database"
+def test_a_replaced_file_keeps_every_byte_and_is_not_found_again(tmp_path: Path) -> None:
+    """A damaged journal is kept with its log under a name that nobody adopts."""
+    claim = _damaged(tmp_path)
+
+    aside = claim.replace_by_draft()
+    claim.release()
+
+    assert aside.read_bytes() == b"damaged"
     assert Path(f"{aside}-wal").read_bytes() == b"log"
-    assert sorted(tmp_path.iterdir()) == sorted([aside, Path(f"{aside}-wal")])
-    assert _claimed(tmp_path) == []
+    assert claim.path.read_bytes() == b"rescued"
+    assert not Path(f"{claim.path}-wal").exists()
+    (again,) = _claimed(tmp_path)
+    assert again.path == claim.path
+    again.release()
+
+
+@pytest.mark.parametrize("renames", range(4))
+def test_a_replacement_that_was_broken_off_is_finished_by_the_next_claim(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, renames: int
+) -> None:
+    """Killed after any rename: the rescued file comes without the damaged one's log."""
+    claim = _damaged(tmp_path)
+    real, left = Path.rename, [None] * renames
+
+    def rename(path: Path, target: Path) -> Path:
+        if not left:
+            raise KeyboardInterrupt
+        left.pop()
+        return real(path, target)
+
+    with monkeypatch.context() as killed:
+        killed.setattr(Path, "rename", rename)
+        with pytest.raises(KeyboardInterrupt):
+            claim.replace_by_draft()
+    claim.release()
+
+    (again,) = _claimed(tmp_path)
+
+    if renames == 0:  # the draft did not count yet
+        assert again.path.read_bytes() == b"damaged"
+        assert Path(f"{again.path}-wal").read_bytes() == b"log"
+    else:
+        assert again.path.read_bytes() == b"rescued"
+        assert not Path(f"{again.path}-wal").exists()
+        kept = sorted(path.read_bytes() for path in tmp_path.glob("*.corrupt-*"))
+        assert kept == [b"damaged", b"log"]
+    assert not again.draft.exists()
+    again.release()
 
 
 def test_lock_files_are_for_their_owner_alone(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def _held(storage: Storage) -> int:
 def _adopted(storage: Storage, data: Path) -> int:
     found = 0
     for claim in claim_orphans(journal_directory(data)):
-        journal = open_claimed(claim, storage.sealer, _settings(data))
+        journal = open_claimed(claim, storage.sealer, _settings(data), storage.rescues)
         if journal is not None:
             found += journal.file.db.execute("SELECT count(*) FROM jobs").fetchone()[0]
             journal.close()
@@ -118,6 +118,7 @@ class TestPlaces:
         assert storage.claim
 
         storage.claim.path.unlink()
+        storage.look()
 
         assert storage.vanished
         storage.close()
@@ -152,7 +153,7 @@ class TestTrouble:
                 rows = list(storage.journal.file.db.execute("SELECT sealed FROM jobs"))
             except Exception:
                 storage.damaged = "damaged page"
-                storage.set_aside_if_damaged()
+                storage.rescue_if_damaged()
                 storage = open_storage(_settings(tmp_path), tmp_path)
                 rows = list(storage.journal.file.db.execute("SELECT sealed FROM jobs"))
 

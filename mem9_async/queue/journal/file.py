@@ -83,6 +83,11 @@ class JournalFile:
     def _pragma(self, name: str) -> int:
         return int(self.db.execute(f"PRAGMA {name}").fetchone()[0])
 
+    @property
+    def name(self) -> str:
+        """What other journals know this one by: it stays when the file has to be rescued."""
+        return self.path.stem if self.path else self.journal_id
+
     def close(self) -> None:
         """Close the file without draining it."""
         self.db.close()
@@ -126,6 +131,14 @@ class JournalFile:
     def counters(self) -> dict[str, int]:
         """Every counter since the journal began."""
         return dict(self.db.execute("SELECT name, value FROM counters"))
+
+    def damaged(self) -> bool:
+        """Read the whole file through; whether it is damaged."""
+        try:
+            with translated():
+                return bool(self.db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok")
+        except JournalCorrupt:
+            return True
 
     def live_bytes(self) -> int:
         """Bytes in use: pages that hold something, and the write-ahead log.

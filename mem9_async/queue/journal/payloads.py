@@ -54,7 +54,8 @@ class SealedJob:
         """What the job says; None when a bit of it or of its place was changed."""
         try:
             return _payloads.validate_json(sealer.unseal(self.sealed, self.place(lane_digest)))
-        except (SealBroken, ValidationError):
+        except (SealBroken, ValidationError, struct.error, TypeError):
+            # The latter two: damage has put something of another type into a column.
             return None
 
     def moved(self, sealer: Sealer, old_digest: bytes, new_digest: bytes, seq: int) -> bytes:
@@ -62,8 +63,11 @@ class SealedJob:
 
         Such a job is found, and set aside, when its turn comes.
         """
-        new = replace(self, seq=seq).place(new_digest)
-        return reseal(sealer, self.sealed, self.place(old_digest), new)
+        try:
+            new = replace(self, seq=seq).place(new_digest)
+            return reseal(sealer, self.sealed, self.place(old_digest), new)
+        except (struct.error, TypeError):
+            return self.sealed
 
 
 def reseal(sealer: Sealer, sealed: bytes, old: bytes, new: bytes) -> bytes:

@@ -2,14 +2,19 @@
 
 from collections.abc import Iterable, Iterator
 
+import structlog
 from pydantic_core import to_json
 
 from mem9_async.models.outcome import ErrorType, Outcome
 from mem9_async.queue import failpoints
+from mem9_async.queue.journal.consistency import mend
+from mem9_async.queue.journal.file import translated
 from mem9_async.queue.journal.journal import DEATHS_ALONE, Journal
 from mem9_async.queue.journal.outcomes import seal_outcome
 from mem9_async.queue.records import Backlog, FrozenRef
 from mem9_async.queue.sealing import SealBroken
+
+log = structlog.get_logger()
 
 _DEATHS_BURIED = 3
 _CHOSEN = "(:lanes IS NULL OR {} IN (SELECT value FROM json_each(:lanes)))"
@@ -30,9 +35,11 @@ class Recovery:
         A job in flight at two deaths goes alone from now on, at three it is set aside; without
         *deaths* it was we who began anew, not a process that died.
         Due times are clamped into [now, now + *max_due_in_s*]: the wall clock may have jumped.
+        Rows that contradict each other are mended first, or their jobs would never be seen again.
         """
         db = self._file.db
         with self._journal.counted():
+            mended = mend(self._file)
             caught = db.execute(
                 "UPDATE jobs SET deaths = deaths + ? WHERE batch_row IN"
                 " (SELECT batch_row FROM batches WHERE state = 1)",
@@ -72,33 +79,49 @@ class Recovery:
             )
             failpoints.hit("recover.written")
         failpoints.hit("recover.committed")
+        if buried:
+            log.error("job.dead_lettered", error_type=ErrorType.WORKER_CRASH, jobs=buried)
+        if mended:
+            log.error("journal.corrupted", jobs=mended, lost=0, reason="their states were changed")
+        self._spoil_unaddressed()
         return caught
+
+    def _spoil_unaddressed(self) -> None:
+        """Set jobs aside whose lane has lost its space: the key is gone, not just unknown."""
+        with translated():
+            lane_ids = self._file.db.execute(
+                "SELECT lane_id FROM lanes WHERE space_id NOT IN (SELECT space_id FROM spaces)"
+            ).fetchall()
+        for (lane_id,) in lane_ids:
+            self._journal.spoil_lane(lane_id)
 
     def backlogs(self, lane_ids: Iterable[int] | None = None) -> Iterator[Backlog]:
         """What each lane holds, for those that hold anything (or for *lane_ids* only)."""
-        chosen = {"lanes": None if lane_ids is None else to_json(sorted(lane_ids)).decode()}
-        frozen: dict[int, list[FrozenRef]] = {}
-        for lane_id, *ref in self._file.db.execute(
-            "SELECT b.lane_id, b.batch_row, count(*), sum(j.size), min(j.accepted_at), b.due_at"
-            " FROM batches b JOIN jobs j ON j.batch_row = b.batch_row AND b.state = 2"
-            f" WHERE {_CHOSEN.format('b.lane_id')} GROUP BY b.batch_row ORDER BY b.first_seq",
-            chosen,
-        ):
-            frozen.setdefault(lane_id, []).append(FrozenRef(*ref))
-        waiting = {
-            row[0]: row[1:]
-            for row in self._file.db.execute(
-                "SELECT lane_id, count(*), sum(size), min(accepted_at), max(accepted_at)"
-                f" FROM jobs WHERE state = 0 AND {_CHOSEN.format('lane_id')} GROUP BY lane_id",
+        with translated():
+            chosen = {"lanes": None if lane_ids is None else to_json(sorted(lane_ids)).decode()}
+            frozen: dict[int, list[FrozenRef]] = {}
+            for lane_id, *ref in self._file.db.execute(
+                "SELECT b.lane_id, b.batch_row, count(*), sum(j.size), min(j.accepted_at), b.due_at"
+                " FROM batches b JOIN jobs j ON j.batch_row = b.batch_row AND b.state = 2"
+                f" WHERE {_CHOSEN.format('b.lane_id')} GROUP BY b.batch_row ORDER BY b.first_seq",
                 chosen,
-            )
-        }
+            ):
+                frozen.setdefault(lane_id, []).append(FrozenRef(*ref))
+            waiting = {
+                row[0]: row[1:]
+                for row in self._file.db.execute(
+                    "SELECT lane_id, count(*), sum(size), min(accepted_at), max(accepted_at)"
+                    f" FROM jobs WHERE state = 0 AND {_CHOSEN.format('lane_id')} GROUP BY lane_id",
+                    chosen,
+                )
+            }
         for lane_id in sorted(waiting.keys() | frozen.keys()):
             refs = tuple(frozen.get(lane_id, ()))
             head = refs[0].oldest_at if refs else 0.0
             count, size, oldest, newest = waiting.get(lane_id, (0, 0, head, head))
             try:
-                known = self._journal.addresses.lane(lane_id)
+                with translated():
+                    known = self._journal.addresses.lane(lane_id)
             except SealBroken:
                 self._journal.spoil_lane(lane_id)
                 continue

@@ -1,42 +1,69 @@
-"""Saving what can be read of a damaged journal into a new one."""
+"""Saving what can be read of a damaged journal into a new one, and counting what cannot."""
 
 import shutil
 import sqlite3
-from contextlib import suppress
+from collections import deque
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import batched
 from pathlib import Path
 
-from mem9_async.queue.journal.file import JournalFile
+from mem9_async.queue.journal.file import JournalFile, JournalForeignKey, translated
+from mem9_async.queue.journal.journal import OWN_FIRST_SEQ
 from mem9_async.queue.journal.schema import APPLICATION_ID
 from mem9_async.queue.sealing import Sealer
 
-_TABLES = ("counters", "spaces", "owners", "parks", "lanes", "batches", "jobs")
 _PAGE_BYTES = 4096
-_NUMBERED = {"spaces": "space_id", "parks": "space_id", "lanes": "lane_id", "batches": "batch_row"}
+_ROWS = 500
+#: Tables in the order in which their rows refer to each other, with their number if they have one.
+_TABLES = {
+    "counters": None,
+    "spaces": "space_id",
+    "owners": None,
+    "parks": "space_id",
+    "lanes": "lane_id",
+    "batches": "batch_row",
+    "jobs": "seq",
+}
+# Whole branches of a table may be unreadable: looking for every number in them has an end.
+_FAILURES_MOST = 20_000
+_AROUND = 1 << 17  # how far beyond the known numbers to look where an end cannot be read
+_INDEXES = ("jobs_by_lane", "sqlite_autoindex_jobs_1")
+_KEPT_META = "name = 'journal_id' OR name = 'leaving' OR name LIKE 'copied %'"
+
+_Row = tuple[object, ...]
 
 
 def salvage(damaged: Path, rescued: Path, *, sealer: Sealer) -> tuple[int, int]:
     """Copy every readable row of *damaged* into the new journal *rescued*.
 
-    Returns the jobs saved and the jobs known to be lost (0 where nobody can tell). Only a copy
-    of the damaged file is opened. A file that is no SQLite database at all saves nothing.
+    Returns the jobs saved and the jobs known to be lost; the latter is counted in the journal
+    too. Only a copy of the damaged file is opened. A file that is no SQLite database at all
+    saves nothing. Raises JournalForeignKey where the file was sealed with another key, and
+    JournalError or OSError where there is no room.
     """
-    target = JournalFile(rescued, durability="process", sealer=sealer)
-    # A row may be readable while the one that it refers to is not.
-    target.db.execute("PRAGMA foreign_keys = OFF")
-    scratch = rescued.with_suffix(".scratch")
-    try:
-        _copy_files(damaged, scratch)
-        saved, lost = _read(scratch, target)
-        if not saved:
-            # The first page holds the header and the list of tables; ours are always the same.
+    scratch = Path(f"{rescued}.scratch")
+    with closing(JournalFile(rescued, durability="process", sealer=sealer)) as target, translated():
+        # A row may be readable while the one that it refers to is not.
+        target.db.execute("PRAGMA foreign_keys = OFF")
+        try:
             _copy_files(damaged, scratch)
-            if _with_fresh_first_page(scratch, rescued, sealer):
-                saved, lost = _read(scratch, target)
-        _drop_dangling(target)
-    finally:
-        target.close()
-        for suffix in ("", "-wal", "-shm", "-journal"):
-            Path(f"{scratch}{suffix}").unlink(missing_ok=True)
+            found = _Salvage(scratch, target, sealer)
+            found.read()
+            if not found.saved:
+                # The first page holds the header and the list of tables; ours are always the same.
+                _copy_files(damaged, scratch)
+                if _with_fresh_first_page(scratch, rescued, sealer):
+                    found.read()
+            lost = len(found.missing) + _drop_dangling(target)
+        finally:
+            for suffix in ("", "-wal", "-shm", "-journal"):
+                Path(f"{scratch}{suffix}").unlink(missing_ok=True)
+        with target.transaction():
+            target.count("lost", lost)
+        # Closing would do it too, but would not say that the disk had no room for it.
+        target.checkpoint()
+        saved: int = target.db.execute("SELECT count(*) FROM jobs").fetchone()[0]
     return saved, lost
 
 
@@ -47,12 +74,12 @@ def _copy_files(damaged: Path, scratch: Path) -> None:
             shutil.copyfile(source, f"{scratch}{suffix}")
 
 
-def _with_fresh_first_page(scratch: Path, fresh: Path, sealer: Sealer) -> bool:
+def _with_fresh_first_page(scratch: Path, rescued: Path, sealer: Sealer) -> bool:
     raw = bytearray(scratch.read_bytes())
     pages = len(raw) // _PAGE_BYTES
     if pages < 2:
         return False
-    empty = fresh.with_suffix(".fresh")
+    empty = Path(f"{rescued}.fresh")
     JournalFile(empty, durability="process", sealer=sealer).close()
     first = bytearray(empty.read_bytes()[:_PAGE_BYTES])
     empty.unlink()
@@ -65,78 +92,152 @@ def _with_fresh_first_page(scratch: Path, fresh: Path, sealer: Sealer) -> bool:
     return True
 
 
-def _read(scratch: Path, target: JournalFile) -> tuple[int, int]:
-    saved = lost = 0
-    source = sqlite3.connect(scratch, isolation_level=None)
-    try:
-        with suppress(sqlite3.DatabaseError):
-            source.execute("PRAGMA locking_mode = EXCLUSIVE")
-            if source.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
-                for table in _TABLES:
-                    copied, missed = _copy(source, target, table)
-                    if table == "jobs":
-                        saved, lost = copied, missed
-    finally:
-        source.close()
-    return saved, lost
+class _Salvage:
+    """One damaged file, read table by table, never through an index that may be damaged itself."""
 
+    def __init__(self, scratch: Path, target: JournalFile, sealer: Sealer) -> None:
+        self._scratch = scratch
+        self._target = target
+        self._sealer = sealer
+        self.saved: set[object] = set()
+        self.missing: set[object] = set()
+        self._broke_off = False
 
-def _copy(source: sqlite3.Connection, target: JournalFile, table: str) -> tuple[int, int]:
-    key = "seq" if table == "jobs" else _NUMBERED.get(table)
-    if key is None:
-        return _copy_whole(source, target, table), 0
-    try:
-        low, high = source.execute(f"SELECT min({key}), max({key}) FROM {table}").fetchone()
-    except sqlite3.DatabaseError:
-        return 0, 0
-    if low is None:
-        return 0, 0
-    copied, missed = 0, 0
-    ranges = [(low, high)]
-    while ranges:
-        first, last = ranges.pop()
+    def read(self) -> None:
+        """Copy what can be read. Raises JournalForeignKey, or the target's own errors."""
+        with closing(sqlite3.connect(self._scratch, isolation_level=None)) as source:
+            # A changed byte in a text must not stop the others.
+            source.text_factory = lambda raw: raw.decode(errors="replace")
+            try:
+                source.execute("PRAGMA locking_mode = EXCLUSIVE")
+                if source.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+                    return
+            except sqlite3.DatabaseError:
+                return
+            self._source = source
+            self._meta()
+            for table, key in _TABLES.items():
+                if key is None:
+                    self._insert(table, self._rows(f"SELECT * FROM {table}"))
+                else:
+                    self._copy(table, key)
+            self._count_missing()
+
+    def _meta(self) -> None:
+        rows = list(self._rows("SELECT name, value FROM meta WHERE name = 'key_check'"))
+        if rows and isinstance(rows[0][1], bytes) and rows[0][1] != self._sealer.check:
+            raise JournalForeignKey("sealed with another key: its bytes would tell us nothing")
+        with self._target.transaction():
+            for row in self._rows(f"SELECT name, value FROM meta WHERE {_KEPT_META}"):
+                self._target.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", row)
+
+    def _rows(self, query: str, values: tuple[object, ...] = ()) -> Iterator[_Row]:
+        """The rows of *query* as far as they can be read; then `_broke_off` says if all were."""
+        self._broke_off = False
         try:
-            rows = source.execute(
-                f"SELECT * FROM {table} WHERE {key} BETWEEN ? AND ?", (first, last)
-            ).fetchall()
-        except sqlite3.DatabaseError:
-            if first == last:
-                missed += 1
+            yield from self._source.execute(query, values)
+        except (sqlite3.DatabaseError, OverflowError):
+            self._broke_off = True
+
+    def _copy(self, table: str, key: str) -> None:
+        failures = 0
+        # Breadth first: large parts that can be read come before the search in what cannot.
+        ranges = deque([self._ends(table, key)])
+        while ranges and failures < _FAILURES_MOST:
+            first, last = self._copy_from_both_ends(table, key, *ranges.popleft())
+            if first > last:
                 continue
-            # Halving finds the rows of the intact pages around a damaged one.
+            failures += 1
+            if first == last:
+                if table == "jobs":
+                    self.missing.add(first)
+                continue
             middle = (first + last) // 2
-            ranges += [(middle + 1, last), (first, middle)]
-            continue
-        copied += _insert(target, table, rows)
-    return copied, missed
+            ranges += [(first, middle), (middle + 1, last)]
+
+    def _copy_from_both_ends(self, table: str, key: str, first: int, last: int) -> tuple[int, int]:
+        """Copy up to what is damaged, from both sides; return the range between, or (1, 0)."""
+        chosen = f"SELECT * FROM {table} NOT INDEXED WHERE {key} BETWEEN ? AND ? ORDER BY {key}"
+        reached = self._insert(table, self._rows(chosen, (first, last)))
+        if not self._broke_off:
+            return 1, 0
+        first = first if reached is None else reached + 1
+        reached = self._insert(table, self._rows(f"{chosen} DESC", (first, last)))
+        if not self._broke_off:
+            return 1, 0
+        return first, last if reached is None else reached - 1
+
+    def _ends(self, table: str, key: str) -> tuple[int, int]:
+        found: list[int] = []
+        for order in ("ASC", "DESC"):
+            query = f"SELECT {key} FROM {table} NOT INDEXED ORDER BY {key} {order} LIMIT 1"
+            found += [int(str(row[0])) for row in self._rows(query)]
+        if self._broke_off or len(found) == 1:
+            # One end lies on a damaged page. The indexes hold every number, in another order.
+            found += self._indexed(table, key)
+            middle = OWN_FIRST_SEQ if table == "jobs" else 1
+            return min(found, default=middle) - _AROUND, max(found, default=middle) + _AROUND
+        return (found[0], found[1]) if found else (1, 0)
+
+    def _indexed(self, table: str, key: str) -> list[int]:
+        names = [
+            str(name)
+            for (name,) in self._rows(
+                "SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = ?", (table,)
+            )
+        ]
+        found: list[int] = []
+        for name in names:
+            query = f"SELECT {key} FROM {table} INDEXED BY {name}"
+            found += [int(str(row[0])) for row in self._rows(query)]
+        return found
+
+    def _insert(self, table: str, rows: Iterator[_Row]) -> int | None:
+        """Put *rows* into the rescued journal; return the number of the last one."""
+        last = None
+        for chunk in batched(rows, _ROWS):
+            with self._target.transaction():
+                for row in chunk:
+                    places = ", ".join("?" * len(row))
+                    try:
+                        added = self._target.db.execute(
+                            f"INSERT OR IGNORE INTO {table} VALUES ({places})", row
+                        ).rowcount
+                    except sqlite3.IntegrityError:  # a column of a type that it cannot have
+                        added = 0
+                    if table == "jobs":
+                        (self.saved if added else self.missing).add(row[0])
+            last = chunk[-1][0]
+        # The first column is the number, wherever there is one.
+        return last if isinstance(last, int) else None
+
+    def _count_missing(self) -> None:
+        """Of the numbers that could not be read, keep those that an index knows, if one is whole.
+
+        Most numbers are not in use any more: their jobs were delivered.
+        """
+        for name in _INDEXES:
+            known: set[object] = set()
+            try:
+                rows = self._source.execute(f"SELECT seq FROM jobs INDEXED BY {name}")
+                known.update(row[0] for row in rows)
+            except sqlite3.DatabaseError:
+                self.missing |= known
+                continue
+            self.missing = known
+            break
+        self.missing -= self.saved
 
 
-def _copy_whole(source: sqlite3.Connection, target: JournalFile, table: str) -> int:
-    try:
-        return _insert(target, table, source.execute(f"SELECT * FROM {table}").fetchall())
-    except sqlite3.DatabaseError:
-        return 0
-
-
-def _insert(target: JournalFile, table: str, rows: list[tuple[object, ...]]) -> int:
-    if not rows:
-        return 0
-    places = ", ".join("?" * len(rows[0]))
+def _drop_dangling(target: JournalFile) -> int:
+    """Delete jobs that have no address any more; return how many."""
     with target.transaction():
-        target.db.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({places})", rows)
-    return len(rows)
-
-
-def _drop_dangling(target: JournalFile) -> None:
-    # A job whose lane is lost has no address; a batch whose row is lost starts anew.
-    with target.transaction():
-        target.db.execute("DELETE FROM jobs WHERE lane_id NOT IN (SELECT lane_id FROM lanes)")
         target.db.execute("DELETE FROM lanes WHERE space_id NOT IN (SELECT space_id FROM spaces)")
-        target.db.execute(
-            "UPDATE OR IGNORE jobs SET state = 0, batch_row = NULL WHERE state = 1 AND"
-            " batch_row NOT IN (SELECT batch_row FROM batches)"
-        )
+        dropped = target.db.execute(
+            "DELETE FROM jobs WHERE lane_id NOT IN (SELECT lane_id FROM lanes)"
+        ).rowcount
         target.db.execute(
             "DELETE FROM batches WHERE batch_row NOT IN"
             " (SELECT batch_row FROM jobs WHERE batch_row IS NOT NULL)"
         )
+    return dropped

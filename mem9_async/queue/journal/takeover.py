@@ -3,8 +3,12 @@
 Each chunk is committed here, with a mark of how far it went, before it is deleted there:
 whatever moment the process dies at, nothing is lost, and what has left since is not taken again.
 Adopted jobs are numbered below our own, so that a lane's older jobs go first.
+
+The orphan, too, notes whose it is from then on: until then nobody else may take it, or what
+is copied already would be sent by both.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +25,7 @@ _CHUNK_JOBS = 500
 _DEAD = 4
 _BEGUN = "(SELECT batch_row FROM jobs WHERE seq <= :last AND batch_row IS NOT NULL)"
 _REST = "state, batch_row, deaths, parked_s, finished_at, dedup, sealed_outcome"
+_COPIED, _LEAVING = "copied ", "leaving"
 _SEQ = 2  # where the number stands among the columns
 
 _Row = tuple[Any, ...]
@@ -32,6 +37,27 @@ class _NewLane:
     digest: bytes
 
 
+def _marks(db: sqlite3.Connection) -> dict[str, str]:
+    return dict(db.execute("SELECT name, value FROM meta WHERE name LIKE ?", (f"{_COPIED}%",)))
+
+
+def _place(mark: str) -> tuple[int, int]:
+    """How far a mark says that was copied, and the number for the next job (0: none)."""
+    copied_to, low = map(int, mark.split())
+    return copied_to, low
+
+
+def leaving_to(journal: Journal) -> str | None:
+    """The name of the journal that has begun to take *journal* over; None when none has."""
+    found = journal.file.db.execute("SELECT value FROM meta WHERE name = ?", (_LEAVING,)).fetchone()
+    return None if found is None else str(found[0])
+
+
+def begun(journal: Journal) -> list[str]:
+    """The names of the journals that *journal* has begun to take over."""
+    return [name.removeprefix(_COPIED) for name in _marks(journal.file.db)]
+
+
 class Takeover:
     """The way of one orphan's jobs into *own*. Both journals must have the same sealing key."""
 
@@ -41,13 +67,18 @@ class Takeover:
         self._from = orphan.file.db
         self._to = own.file.db
         self._sealer = own.sealer
-        self._mark = f"copied {orphan.file.journal_id}"
+        self._mark = f"{_COPIED}{orphan.file.name}"
 
     def chunks(self) -> Iterator[tuple[int, set[int]]]:
         """Move everything, step by step; each step gives the jobs moved and the lanes touched.
 
         Between two steps the caller may do other things. At the end the orphan is empty.
         """
+        with self._orphan.file.transaction():
+            self._from.execute(
+                "INSERT OR REPLACE INTO meta VALUES (?, ?)", (_LEAVING, self._own.file.name)
+            )
+        self._inherit_marks()
         self._copy_spaces()
         low = self._resumed() or self._reserved()
         lanes: dict[int, _NewLane | None] = {}
@@ -80,8 +111,10 @@ class Takeover:
         mark = self._to.execute("SELECT value FROM meta WHERE name = ?", (self._mark,)).fetchone()
         if mark is None:
             return None
-        copied_to, low = map(int, mark[0].split())
+        copied_to, low = _place(mark[0])
         self._remove(copied_to)
+        if not low:  # copied by another, which is ours now: its numbers mean nothing here
+            return None
         # The rest keeps its place behind what came before, unless others have taken it since.
         taken = self._to.execute(
             "SELECT 1 FROM jobs WHERE seq >= ? AND seq < ? LIMIT 1", (low, low + self._left())
@@ -89,8 +122,18 @@ class Takeover:
         return None if taken else low
 
     def _reserved(self) -> int:
-        self._own.low_seq -= self._left()
+        # Others that were broken off keep the numbers that were set apart for them.
+        apart = [low for mark in _marks(self._to).values() if (low := _place(mark)[1])]
+        self._own.low_seq = min([self._own.low_seq, *apart]) - self._left()
         return self._own.low_seq
+
+    def _inherit_marks(self) -> None:
+        """What the orphan itself has copied of others must not be taken from those again."""
+        with self._own.file.transaction():
+            for name, value in _marks(self._from).items():
+                self._to.execute(
+                    "INSERT OR IGNORE INTO meta VALUES (?, ?)", (name, f"{_place(value)[0]} 0")
+                )
 
     def _left(self) -> int:
         left: int = self._from.execute("SELECT count(*) FROM jobs").fetchone()[0]

@@ -142,7 +142,7 @@ def test_jobs_copied_but_not_yet_removed_are_not_taken_again(
     orphan.append(*(job(f"{number}") for number in range(600)))
     steps = Takeover(desk.journal, orphan.journal).chunks()
     with monkeypatch.context() as broken:
-        broken.setattr(orphan.journal.file, "transaction", _refuse)
+        broken.setattr(Takeover, "_remove", _refuse)
         with pytest.raises(OSError, match="read-only"):
             next(steps)
     assert orphan.rows() == 600
@@ -175,7 +175,7 @@ def test_the_rest_of_an_orphan_never_takes_a_number_that_is_in_use(
     assert desk.difference() == 0
 
 
-def _refuse() -> None:
+def _refuse(takeover: Takeover, last_seq: object) -> None:
     raise OSError("read-only")
 
 
