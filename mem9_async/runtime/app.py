@@ -244,6 +244,8 @@ class App:
             log.warning("worker.restarted", reason="crash")
 
     def _reloaded(self) -> bool:
+        if self.storage.damaged:
+            return False  # the watch begins anew, on what can be read of it
         self._endpoints.abandon_all()
         self.lanes.clear()
         try:

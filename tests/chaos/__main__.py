@@ -9,7 +9,18 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tests.chaos import capacity, kills, matrix, outages, parking, powercut, sharing, soak, table
+from tests.chaos import (
+    capacity,
+    damage,
+    kills,
+    matrix,
+    outages,
+    parking,
+    powercut,
+    sharing,
+    soak,
+    table,
+)
 from tests.chaos.row import Row
 
 Scenario = Callable[..., Awaitable[Row | list[Row]]]
@@ -27,6 +38,7 @@ SCENARIOS: dict[str, Scenario] = {
     "quota": parking.quota,
     "keys": parking.refused_keys,
     "rotation": parking.rotated_key,
+    "damage": damage.damaged_journals,
     "full": capacity.queue_full,
     "big-start": capacity.big_start,
     "soak": soak.soak,

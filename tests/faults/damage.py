@@ -130,7 +130,7 @@ def damage_once(directory: Path, seed: int) -> Damaged:
         if storage.durability != "process":
             problems.append(f"durability {storage.durability}: {storage.reason}")
         storage.journal.append([job("a new one")], START)
-        sent = _sent(storage, directory)
+        sent, dead = _sent(storage, directory)
     aside = list(journal_directory(directory).glob("*.corrupt-*[0-9]"))
     if len(aside) > 2:  # the start's, and one more where the damage was met only in use
         problems.append(f"{len(aside)} files set aside")
@@ -141,7 +141,8 @@ def damage_once(directory: Path, seed: int) -> Damaged:
     if "a new one" not in sent:
         problems.append("the new job was lost")
     kept = len(sent & accepted)
-    told = any(event["event"] in _LOSS_TOLD for event in events)
+    # What fails its integrity check is a dead letter: counted, and shown to whoever asks.
+    told = any(event["event"] in _LOSS_TOLD for event in events) or dead > 0
     # A log that lost its newest commits, or a file that is empty, looks like one that has none.
     silent = how in (_leave_a_part_of_the_log, _flip_the_log, _empty, _put_a_strange_log)
     if kept < len(accepted) and not told and not silent:
@@ -172,31 +173,35 @@ def _filled(directory: Path, rng: random.Random) -> tuple[set[str], Path]:
     return set(texts), path
 
 
-def _sent(storage: Storage, directory: Path) -> set[str]:
-    """Everything that can still be sent, from our own journal and from those left beside it."""
+def _sent(storage: Storage, directory: Path) -> tuple[set[str], int]:
+    """Everything that can still be sent, from our own journal and from those left beside it.
+
+    And how many jobs are dead letters in the end.
+    """
     sent: set[str] = set()
+    settings = Settings(data_dir=directory)
     try:
         sent |= _drained(storage)
-        for _ in range(3):  # what was rescued lies in a new journal, which is adopted like others
-            for claim in claim_orphans(journal_directory(directory)):
-                orphan = open_claimed(
-                    claim, storage.sealer, Settings(data_dir=directory), storage.rescues
-                )
-                if orphan is None:
-                    continue
-                Recovery(orphan).recover(START, max_due_in_s=HOUR_S)
-                for _ in Takeover(storage.journal, orphan).chunks():
-                    pass
-                orphan.close()
-                claim.remove()
-            sent |= _drained(storage)
+        for claim in claim_orphans(journal_directory(directory)):
+            orphan = open_claimed(claim, storage.sealer, settings, storage.rescues)
+            if orphan is None:
+                continue
+            Recovery(orphan).recover(START, max_due_in_s=HOUR_S)
+            for _ in Takeover(storage.journal, orphan).chunks():
+                pass
+            orphan.close()
+            claim.remove()
+        sent |= _drained(storage)
+        dead = storage.journal.counters().get("dead", 0)
         storage.close()
     except JournalError as exc:
         # Damage that is met only in use: set aside and rescued, as the watch does.
         storage.damaged = str(exc)
         storage.rescue_if_damaged()
-        sent |= _sent(open_storage(Settings(data_dir=directory), directory), directory)
-    return sent
+        again = open_storage(settings, directory, rescues=storage.rescues)
+        more, dead = _sent(again, directory)
+        sent |= more
+    return sent, dead
 
 
 def _drained(storage: Storage) -> set[str]:

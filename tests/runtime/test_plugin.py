@@ -8,7 +8,8 @@ ROOT = Path(__file__).parents[2]
 
 _START = """
 import dify_plugin
-import sys, time
+import os, sys, time
+from gevent import monkey
 from pathlib import Path
 from pydantic import SecretStr
 from mem9_async import logs
@@ -17,7 +18,9 @@ from mem9_async.models.space import Lane, Space
 from mem9_async.runtime.plugin import Plugin
 from mem9_async.settings import Settings
 
-logs.configure(lambda level, text: None, level="error", version="test")
+LOGS = []
+logs.configure(lambda level, text: LOGS.append(text), level="info", version="test")
+native_sleep = monkey.get_original("time", "sleep")
 SPACE = Space(base_url="http://127.0.0.1:9", api_key=SecretStr("k"))
 plugin = Plugin(Settings(data_dir=Path(sys.argv[1])), Path.cwd(), stalled_after_s=1.0)
 
@@ -37,6 +40,16 @@ def watch_until(condition, seconds=20):
             return
         time.sleep(0.1)
     raise SystemExit("the condition did not come true")
+
+def threads():
+    return len(os.listdir("/proc/self/task"))
+
+def until(condition, seconds=20):
+    ends_at = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > ends_at:
+            raise SystemExit("the condition did not come true")
+        time.sleep(0.05)
 """
 
 
@@ -130,3 +143,230 @@ print("ids", len({job.value.job_id for job in jobs}), depth())
     )
 
     assert "ids 1000 1000" in out
+
+
+def test_start_that_takes_too_long_is_given_up_and_never_delivers(tmp_path: Path) -> None:
+    """The next start would have a second one beside it that nobody watches."""
+    out = _run(
+        """
+import mem9_async.runtime.beginning as beginning
+import mem9_async.runtime.plugin as module
+store("old")
+plugin.close()
+plugin._running = None
+module._START_TIMEOUT_S = 0.5
+before, real, slow = threads(), beginning.open_storage, [1.5]
+
+def open_slowly(*arguments, **more):
+    if slow:
+        native_sleep(slow.pop())
+    return real(*arguments, **more)
+
+beginning.open_storage = open_slowly
+try:
+    plugin.start()
+except Exception as exc:
+    print("gave up:", type(exc).__name__)
+module._START_TIMEOUT_S = 30.0
+until(lambda: threads() <= before)
+watch_until(lambda: depth() == 1)
+started = [text for text in LOGS if '"worker.started"' in text]
+print("started", len(started), "held", depth())
+""",
+        tmp_path,
+    )
+
+    assert "gave up: RuntimeUnavailable" in out
+    assert "started 2 held 1" in out
+
+
+def test_start_that_fails_leaves_no_thread_and_no_lock(tmp_path: Path) -> None:
+    """Each second another try is made: nothing may pile up."""
+    out = _run(
+        """
+import mem9_async.runtime.app as app
+store("one")
+plugin.close()
+plugin._running.thread.stop()
+plugin._running = None
+until(lambda: True, 0.5)
+time.sleep(0.3)
+before, real = threads(), app.App._load
+
+def fail(self):
+    raise ZeroDivisionError("content")
+
+app.App._load = fail
+for _ in range(5):
+    try:
+        plugin.start()
+    except ZeroDivisionError:
+        pass
+until(lambda: threads() <= before)
+app.App._load = real
+print("held", depth())
+""",
+        tmp_path,
+    )
+
+    assert "held 1" in out
+
+
+def test_what_was_kept_in_memory_moves_to_the_disk_as_soon_as_it_can_be_used(
+    tmp_path: Path,
+) -> None:
+    """A moment's trouble at the start does not end durability for the life of the process."""
+    out = _run(
+        """
+import mem9_async.runtime.plugin as module
+import mem9_async.runtime.storage as storage
+store("on disk")
+plugin.close()
+plugin._running = None
+module._LOOK_AGAIN_S = 0.2
+real = storage.prepare
+
+def refuse(directory):
+    raise OSError(28, "No space left on device")
+
+storage.prepare = refuse
+print("first", plugin.start().app.storage.durability)
+for _ in range(5):
+    plugin.watch()
+    time.sleep(0.1)
+print("meanwhile", plugin.start().app.storage.durability)
+storage.prepare = real
+watch_until(lambda: plugin.start().app.storage.durability == "process")
+print("held", depth(), plugin.queue(QueueCommand(space=SPACE)).durability_reason)
+print("next", store("next").durability)
+""",
+        tmp_path,
+    )
+
+    assert "first none" in out
+    assert "meanwhile none" in out
+    assert "held 1 None" in out
+    assert "next process" in out
+
+
+def test_a_directory_that_is_gone_for_a_while_costs_no_job(tmp_path: Path) -> None:
+    """From the removed file into memory, and from there to the disk when it is back."""
+    out = _run(
+        """
+import shutil
+import mem9_async.runtime.plugin as module
+import mem9_async.runtime.storage as storage
+for number in range(30):
+    store(f"job {number}")
+module._LOOK_AGAIN_S = 0.2
+real = storage.prepare
+
+def refuse(directory):
+    raise OSError(28, "No space left on device")
+
+storage.prepare = refuse
+shutil.rmtree(sys.argv[1])
+watch_until(lambda: plugin.start().app.storage.durability == "none")
+print("in memory", depth())
+storage.prepare = real
+watch_until(lambda: plugin.start().app.storage.durability == "process")
+print("on disk", depth())
+""",
+        tmp_path / "data",
+    )
+
+    assert "in memory 30" in out
+    assert "on disk 30" in out
+
+
+def test_three_restarts_in_five_minutes_are_a_failure_until_they_are_long_ago(
+    tmp_path: Path,
+) -> None:
+    """Whoever stores is told that delivery keeps breaking off, and not for ever."""
+    out = _run(
+        """
+import mem9_async.runtime.plugin as module
+
+def health():
+    return plugin.queue(QueueCommand(space=SPACE)).health
+
+store("one")
+for round in range(3):
+    running = plugin._running
+    running.thread.stop()
+    watch_until(lambda: plugin._running is not running)
+    print("after", round + 1, health())
+print("answer:", store("two").durability_reason)
+module._RESTART_WINDOW_S = 0.0
+plugin.watch()
+print("later", health(), depth())
+""",
+        tmp_path,
+    )
+
+    assert "after 1 ok" in out
+    assert "after 2 ok" in out
+    assert "after 3 failed" in out
+    assert "answer: the background loop was replaced 3 times" in out
+    assert "later ok 2" in out
+
+
+def test_damage_that_is_met_in_use_costs_no_job(tmp_path: Path) -> None:
+    """A store meets it; the watch sets the file aside and goes on with what can be read."""
+    out = _run(
+        """
+import sqlite3
+for number in range(200):
+    store(f"job {number}")
+file = plugin._running.app.storage.journal.file
+
+async def damage():
+    file.checkpoint()
+    query = "SELECT rootpage FROM sqlite_schema WHERE name = 'sqlite_autoindex_jobs_1'"
+    root = file.db.execute(query).fetchone()[0]
+    file.db.execute("PRAGMA shrink_memory")
+    descriptor = os.open(file.path, os.O_WRONLY)
+    os.pwrite(descriptor, b"\\xde" * 4096, (root - 1) * 4096)
+    # Not closed: that would drop SQLite's own lock on the file.
+
+before = plugin._running.app
+plugin._thread.call(damage, timeout_s=5)
+for number in range(50):
+    try:
+        store(f"more {number}")
+    except Exception as exc:
+        print("refused:", type(exc).__name__)
+        break
+watch_until(lambda: plugin._running.app is not before)
+store("after")
+print("held", depth() >= 201, plugin._running.app.storage.durability)
+""",
+        tmp_path,
+    )
+
+    assert "refused: QueueFull" in out
+    assert "held True process" in out
+
+
+def test_one_answer_that_cannot_be_given_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    """An error on the hub's side of the crossing would have stalled every later call."""
+    out = _run(
+        """
+import gevent
+from gevent.event import AsyncResult
+plugin.start()
+
+class Broken:
+    def set(self, value):
+        raise ZeroDivisionError
+
+async def answer_all():
+    plugin._thread._answer(Broken(), 1)
+
+plugin._thread.call(answer_all, timeout_s=5)
+print("then", store("one").durability, depth())
+""",
+        tmp_path,
+    )
+
+    assert "then process 1" in out

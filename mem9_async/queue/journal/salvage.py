@@ -8,12 +8,13 @@ from contextlib import closing
 from itertools import batched
 from pathlib import Path
 
+from mem9_async.queue.journal import pages
 from mem9_async.queue.journal.file import JournalFile, JournalForeignKey, translated
 from mem9_async.queue.journal.journal import OWN_FIRST_SEQ
+from mem9_async.queue.journal.pages import PAGE_BYTES
 from mem9_async.queue.journal.schema import APPLICATION_ID
 from mem9_async.queue.sealing import Sealer
 
-_PAGE_BYTES = 4096
 _ROWS = 500
 #: Tables in the order in which their rows refer to each other, with their number if they have one.
 _TABLES = {
@@ -26,8 +27,10 @@ _TABLES = {
     "jobs": "seq",
 }
 # Whole branches of a table may be unreadable: looking for every number in them has an end.
-_FAILURES_MOST = 20_000
+_FAILURES_MOST = 500
 _AROUND = 1 << 17  # how far beyond the known numbers to look where an end cannot be read
+#: The tables with numbered rows, by how many columns they have.
+_COLUMNS = {3: "spaces", 6: "parks", 4: "lanes", 12: "batches", 14: "jobs"}
 _INDEXES = ("jobs_by_lane", "sqlite_autoindex_jobs_1")
 _KEPT_META = "name = 'journal_id' OR name = 'leaving' OR name LIKE 'copied %'"
 
@@ -50,11 +53,15 @@ def salvage(damaged: Path, rescued: Path, *, sealer: Sealer) -> tuple[int, int]:
             _copy_files(damaged, scratch)
             found = _Salvage(scratch, target, sealer)
             found.read()
-            if not found.saved:
+            if found.broke_off:
+                # What no tree leads to any more may still lie on an intact page.
+                found.read_pages()
+            elif not found.opened:
                 # The first page holds the header and the list of tables; ours are always the same.
-                _copy_files(damaged, scratch)
                 if _with_fresh_first_page(scratch, rescued, sealer):
                     found.read()
+                found.read_pages()
+            found.count_missing()
             lost = len(found.missing) + _drop_dangling(target)
         finally:
             for suffix in ("", "-wal", "-shm", "-journal"):
@@ -75,21 +82,27 @@ def _copy_files(damaged: Path, scratch: Path) -> None:
 
 
 def _with_fresh_first_page(scratch: Path, rescued: Path, sealer: Sealer) -> bool:
-    raw = bytearray(scratch.read_bytes())
-    pages = len(raw) // _PAGE_BYTES
-    if pages < 2:
+    raw = _whole(scratch)
+    if len(raw) < 2 * PAGE_BYTES:
         return False
     empty = Path(f"{rescued}.fresh")
     JournalFile(empty, durability="process", sealer=sealer).close()
-    first = bytearray(empty.read_bytes()[:_PAGE_BYTES])
+    first = bytearray(empty.read_bytes()[:PAGE_BYTES])
     empty.unlink()
     # Of the header, only the size is the file's own; the free list is given up.
-    first[28:32] = pages.to_bytes(4, "big")
+    first[28:32] = (len(raw) // PAGE_BYTES).to_bytes(4, "big")
     first[32:40] = bytes(8)
-    raw[:_PAGE_BYTES] = first
+    raw[:PAGE_BYTES] = first
     scratch.write_bytes(raw)
     Path(f"{scratch}-wal").unlink(missing_ok=True)
     return True
+
+
+def _whole(scratch: Path) -> bytearray:
+    """The file with what its log has committed."""
+    log = Path(f"{scratch}-wal")
+    raw = bytearray(scratch.read_bytes())
+    return pages.with_log(raw, log.read_bytes()) if log.exists() else raw
 
 
 class _Salvage:
@@ -101,6 +114,8 @@ class _Salvage:
         self._sealer = sealer
         self.saved: set[object] = set()
         self.missing: set[object] = set()
+        self.opened = False
+        self.broke_off = False  #: whether something was met that could not be read
         self._broke_off = False
 
     def read(self) -> None:
@@ -114,6 +129,7 @@ class _Salvage:
                     return
             except sqlite3.DatabaseError:
                 return
+            self.opened = True
             self._source = source
             self._meta()
             for table, key in _TABLES.items():
@@ -121,7 +137,20 @@ class _Salvage:
                     self._insert(table, self._rows(f"SELECT * FROM {table}"))
                 else:
                     self._copy(table, key)
-            self._count_missing()
+            self._count_by_index()
+
+    def read_pages(self) -> None:
+        """Copy the rows that can be found without any tree."""
+        found: dict[str, list[_Row]] = {table: [] for table in _COLUMNS.values()}
+        for row in pages.rows(bytes(_whole(self._scratch))):
+            if (table := _COLUMNS.get(len(row))) is not None:
+                found[table].append(tuple(row))
+        for table, rows in found.items():
+            self._insert(table, iter(rows))
+
+    def count_missing(self) -> None:
+        """Once everything is read: what is known to have been there, and was not saved."""
+        self.missing -= self.saved
 
     def _meta(self) -> None:
         rows = list(self._rows("SELECT name, value FROM meta WHERE name = 'key_check'"))
@@ -137,7 +166,7 @@ class _Salvage:
         try:
             yield from self._source.execute(query, values)
         except (sqlite3.DatabaseError, OverflowError):
-            self._broke_off = True
+            self._broke_off = self.broke_off = True
 
     def _copy(self, table: str, key: str) -> None:
         failures = 0
@@ -211,22 +240,17 @@ class _Salvage:
         # The first column is the number, wherever there is one.
         return last if isinstance(last, int) else None
 
-    def _count_missing(self) -> None:
+    def _count_by_index(self) -> None:
         """Of the numbers that could not be read, keep those that an index knows, if one is whole.
 
         Most numbers are not in use any more: their jobs were delivered.
         """
         for name in _INDEXES:
-            known: set[object] = set()
-            try:
-                rows = self._source.execute(f"SELECT seq FROM jobs INDEXED BY {name}")
-                known.update(row[0] for row in rows)
-            except sqlite3.DatabaseError:
-                self.missing |= known
-                continue
-            self.missing = known
-            break
-        self.missing -= self.saved
+            known = {row[0] for row in self._rows(f"SELECT seq FROM jobs INDEXED BY {name}")}
+            if not self._broke_off:
+                self.missing = known
+                return
+            self.missing |= known
 
 
 def _drop_dangling(target: JournalFile) -> int:

@@ -1,0 +1,90 @@
+"""Journals as dead processes left them, and an app that sends to a function."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from mem9_async.models.batch import Batch
+from mem9_async.models.outcome import Confirmation, Outcome
+from mem9_async.queue.ownership import claim_orphans
+from mem9_async.runtime.app import App
+from mem9_async.runtime.beginning import begun
+from mem9_async.runtime.places import journal_directory
+from mem9_async.runtime.storage import Storage, open_storage
+from mem9_async.settings import Settings
+from tests.queue.builders import job
+
+_PAGE_BYTES = 4096
+
+
+def quick(data: Path, **more: object) -> Settings:
+    """Settings with short waits."""
+    return Settings(data_dir=data, **{"adopt_interval_ms": 50, "linger_ms": 0, **more})
+
+
+def open_beside(data: Path) -> Storage:
+    """A new journal, as a process opens it while the owners of all others live."""
+    held = list(claim_orphans(folder)) if (folder := journal_directory(data)).exists() else []
+    storage = open_storage(quick(data), data)
+    for claim in held:
+        claim.release()
+    return storage
+
+
+def fill(storage: Storage, *texts: str, session: str = "conv-1") -> Path:
+    """Accept *texts* in one lane; the path of the journal."""
+    storage.journal.append([job(text, session=session) for text in texts], time.time() - 100)
+    assert storage.claim
+    return storage.claim.path
+
+
+def left_behind(data: Path, *texts: str, session: str = "conv-1") -> Path:
+    """A journal that holds *texts* and whose process is gone, newer than all others."""
+    storage = open_beside(data)
+    path = fill(storage, *texts, session=session)
+    storage.close()
+    return path
+
+
+def damage(path: Path, table: str) -> None:
+    """Overwrite the root page of a table or index of a journal that nobody has open."""
+    with closing(sqlite3.connect(path)) as db:
+        (root,) = db.execute(
+            "SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)
+        ).fetchone()
+    raw = bytearray(path.read_bytes())
+    raw[(root - 1) * _PAGE_BYTES : root * _PAGE_BYTES] = b"\xde\xad" * (_PAGE_BYTES // 2)
+    path.write_bytes(raw)
+
+
+def quarantined(data: Path) -> list[Path]:
+    """The damaged files that were set aside, without their logs."""
+    return sorted(journal_directory(data).glob("*.corrupt-*[0-9]"))
+
+
+class Sending:
+    """An app whose mem9 takes everything; `sent` is what it got, in order."""
+
+    def __init__(self, data: Path, **more: object) -> None:
+        self.app: App = begun(quick(data, **more), data)
+        self.sent: list[str] = []
+        self.app.client.send = self._send  # type: ignore[method-assign]
+
+    async def _send(self, batch: Batch) -> Outcome:
+        await asyncio.sleep(0)
+        self.sent += [payload.text for payload in batch.payloads]
+        return Outcome(confirmation=Confirmation.ACCEPTED, http_status=202)
+
+    async def run_until(self, condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+        """Deliver until *condition* holds, then close."""
+        self.app.start()
+        try:
+            async with asyncio.timeout(timeout_s):
+                # The app sets no event when nothing is left to do.
+                while not condition():  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+        finally:
+            await self.app.aclose()
