@@ -1,9 +1,10 @@
 """Damages a journal as disks, people and copies do, and starts on it."""
 
 import random
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,6 +112,17 @@ class Damaged:
     accepted: int
     kept: int
     problems: tuple[str, ...]
+
+
+def overwrite_root(path: Path, name: str) -> None:
+    """Overwrite the root page of a table or index of a journal that nobody has open."""
+    with closing(sqlite3.connect(path)) as db:
+        (root,) = db.execute(
+            "SELECT rootpage FROM sqlite_schema WHERE name = ?", (name,)
+        ).fetchone()
+    raw = bytearray(path.read_bytes())
+    raw[(root - 1) * _PAGE_BYTES : root * _PAGE_BYTES] = b"\xde\xad" * (_PAGE_BYTES // 2)
+    path.write_bytes(raw)
 
 
 def damage_once(directory: Path, seed: int) -> Damaged:

@@ -7,6 +7,7 @@ weather clears and the plugin is left alone until everything has arrived.
 
 import asyncio
 import random
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import (
@@ -19,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mem9_async.cli.answers import HostError, PluginDied
-from tests.faults import canary, downgrade, plugin, weather
+from tests.faults import canary, damage, downgrade, plugin, weather
 from tests.faults.drain import drained, imbalance
 from tests.faults.load import Load, under_load
 from tests.faults.oracle import LaneName, Oracle
@@ -29,6 +30,7 @@ from tests.faults.server import FaultServer
 
 #: A request answered this long before a kill may still wait to be settled. Seconds.
 UNSETTLED_S = 1.0
+_INDEXES = ("jobs_by_lane", "jobs_waiting_once", "sqlite_autoindex_jobs_1", "jobs_by_batch")
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,10 @@ class Plan:
     *longest_s*; without it, or when it does not, SIGKILL comes at a random moment of up to
     *longest_s* seconds of load. A share of *early* kills comes while the plugin is starting.
     With *companion* a second process works on the same directory and dies with the first, so
-    that there is always a journal to adopt. *spoil* puts a damaged journal into the directory,
-    *outdated* turns what the last process left into the journal of an older version.
-    *plain_rounds* come first and know no failpoint: they leave something behind.
+    that there is always a journal to adopt. *spoil* damages a journal of the last process, or
+    puts a strange file beside it; *outdated* turns what the last process left into the journal
+    of an older version. *plain_rounds* come first and know no failpoint: they leave something
+    behind.
     """
 
     rounds: int
@@ -246,9 +249,16 @@ class Harness:
         )
 
     def _spoil(self) -> None:
-        for journal in list(self._directory.rglob("*.db"))[:1]:
-            spoilt = journal.with_name(f"{self._rng.randbytes(16).hex()}.db")
+        """Put a strange file beside the journals, or damage one without making a job unreadable."""
+        journals = sorted(self._directory.rglob("*.db"))
+        if not journals:
+            return
+        if self._rng.random() < 0.5:
+            spoilt = journals[0].with_name(f"{self._rng.randbytes(16).hex()}.db")
             spoilt.write_bytes(self._rng.randbytes(64 * 1024))
+            return
+        with suppress(sqlite3.DatabaseError):  # it is the strange file, or damaged already
+            damage.overwrite_root(self._rng.choice(journals), self._rng.choice(_INDEXES))
 
     def _needles(self) -> Mapping[str, bytes]:
         return canary.needles({lane.key for lane in self._lanes}, [f"run {self.oracle.run}"])

@@ -1,10 +1,8 @@
 """Journals as dead processes left them, and an app that sends to a function."""
 
 import asyncio
-import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 from mem9_async.models.batch import Batch
@@ -16,8 +14,6 @@ from mem9_async.runtime.places import journal_directory
 from mem9_async.runtime.storage import Storage, open_storage
 from mem9_async.settings import Settings
 from tests.queue.builders import job
-
-_PAGE_BYTES = 4096
 
 
 def quick(data: Path, **more: object) -> Settings:
@@ -47,17 +43,6 @@ def left_behind(data: Path, *texts: str, session: str = "conv-1") -> Path:
     path = fill(storage, *texts, session=session)
     storage.close()
     return path
-
-
-def damage(path: Path, table: str) -> None:
-    """Overwrite the root page of a table or index of a journal that nobody has open."""
-    with closing(sqlite3.connect(path)) as db:
-        (root,) = db.execute(
-            "SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)
-        ).fetchone()
-    raw = bytearray(path.read_bytes())
-    raw[(root - 1) * _PAGE_BYTES : root * _PAGE_BYTES] = b"\xde\xad" * (_PAGE_BYTES // 2)
-    path.write_bytes(raw)
 
 
 def quarantined(data: Path) -> list[Path]:

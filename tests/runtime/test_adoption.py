@@ -11,9 +11,9 @@ from mem9_async.queue.journal.takeover import Takeover
 from mem9_async.queue.ownership import claim_orphans
 from mem9_async.runtime.beginning import begun
 from mem9_async.runtime.places import journal_directory
+from tests.faults.damage import overwrite_root
 from tests.runtime.appkit import (
     Sending,
-    damage,
     fill,
     left_behind,
     open_beside,
@@ -159,7 +159,7 @@ async def test_damage_that_is_met_while_adopting_is_set_aside_and_rescued(
 ) -> None:
     """The jobs arrive, and nothing is left locked or open."""
     sending = Sending(tmp_path)
-    damage(left_behind(tmp_path, *_texts("a", 800)), index)
+    overwrite_root(left_behind(tmp_path, *_texts("a", 800)), index)
 
     await sending.run_until(lambda: len(sending.sent) >= 800)
 
@@ -174,7 +174,7 @@ async def test_damage_that_is_met_while_loading_is_set_aside_and_rescued(
     tmp_path: Path, index: str
 ) -> None:
     """The start goes on with what can be read."""
-    damage(left_behind(tmp_path, *_texts("a", 800)), index)
+    overwrite_root(left_behind(tmp_path, *_texts("a", 800)), index)
     began = time.monotonic()
 
     sending = Sending(tmp_path)

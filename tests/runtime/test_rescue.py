@@ -18,7 +18,8 @@ from mem9_async.queue.ownership import claim_orphans
 from mem9_async.runtime import rescue
 from mem9_async.runtime.places import journal_directory
 from mem9_async.runtime.storage import Storage, open_storage
-from tests.runtime.appkit import damage, left_behind, quarantined, quick
+from tests.faults.damage import overwrite_root
+from tests.runtime.appkit import left_behind, quarantined, quick
 
 _START = """
 import sys
@@ -42,7 +43,7 @@ def _plain_structlog() -> Iterator[None]:
 def damaged(tmp_path: Path) -> Path:
     """A place with one damaged journal, of which every job can still be read."""
     path = left_behind(tmp_path, *_TEXTS)
-    damage(path, "jobs_by_lane")
+    overwrite_root(path, "jobs_by_lane")
     return tmp_path
 
 
