@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mem9_async.models.crash import described
+from mem9_async.queue.troubles import place_of
 from mem9_async.runtime import upkeep
 from mem9_async.runtime.upkeep import Upkeep
 from tests.runtime.appkit import Sending, quick
@@ -63,11 +63,11 @@ def test_an_unexpected_error_is_described_without_what_it_says() -> None:
     try:
         quick(Path("/tmp"), linger_ms="the user's secret")  # noqa: S108
     except ValueError as exc:
-        told = described(exc)
+        told = place_of(exc)
     try:
         raise ExceptionGroup("secret", [KeyError("secret")])
     except ExceptionGroup as exc:
-        grouped = described(exc)
+        grouped = place_of(exc)
 
     assert "secret" not in told + grouped
     assert told.startswith("ValidationError at ")

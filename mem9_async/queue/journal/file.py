@@ -135,8 +135,7 @@ class JournalFile:
     def damaged(self) -> bool:
         """Read the whole file through; whether it is damaged."""
         try:
-            with translated():
-                return bool(self.db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok")
+            return bool(self.db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok")
         except JournalCorrupt:
             return True
 

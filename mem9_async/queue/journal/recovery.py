@@ -8,7 +8,6 @@ from pydantic_core import to_json
 from mem9_async.models.outcome import ErrorType, Outcome
 from mem9_async.queue import failpoints
 from mem9_async.queue.journal.consistency import mend
-from mem9_async.queue.journal.file import translated
 from mem9_async.queue.journal.journal import DEATHS_ALONE, Journal
 from mem9_async.queue.journal.outcomes import seal_outcome
 from mem9_async.queue.records import Backlog, FrozenRef
@@ -88,40 +87,37 @@ class Recovery:
 
     def _spoil_unaddressed(self) -> None:
         """Set jobs aside whose lane has lost its space: the key is gone, not just unknown."""
-        with translated():
-            lane_ids = self._file.db.execute(
-                "SELECT lane_id FROM lanes WHERE space_id NOT IN (SELECT space_id FROM spaces)"
-            ).fetchall()
+        lane_ids = self._file.db.execute(
+            "SELECT lane_id FROM lanes WHERE space_id NOT IN (SELECT space_id FROM spaces)"
+        ).fetchall()
         for (lane_id,) in lane_ids:
             self._journal.spoil_lane(lane_id)
 
     def backlogs(self, lane_ids: Iterable[int] | None = None) -> Iterator[Backlog]:
         """What each lane holds, for those that hold anything (or for *lane_ids* only)."""
-        with translated():
-            chosen = {"lanes": None if lane_ids is None else to_json(sorted(lane_ids)).decode()}
-            frozen: dict[int, list[FrozenRef]] = {}
-            for lane_id, *ref in self._file.db.execute(
-                "SELECT b.lane_id, b.batch_row, count(*), sum(j.size), min(j.accepted_at), b.due_at"
-                " FROM batches b JOIN jobs j ON j.batch_row = b.batch_row AND b.state = 2"
-                f" WHERE {_CHOSEN.format('b.lane_id')} GROUP BY b.batch_row ORDER BY b.first_seq",
+        chosen = {"lanes": None if lane_ids is None else to_json(sorted(lane_ids)).decode()}
+        frozen: dict[int, list[FrozenRef]] = {}
+        for lane_id, *ref in self._file.db.execute(
+            "SELECT b.lane_id, b.batch_row, count(*), sum(j.size), min(j.accepted_at), b.due_at"
+            " FROM batches b JOIN jobs j ON j.batch_row = b.batch_row AND b.state = 2"
+            f" WHERE {_CHOSEN.format('b.lane_id')} GROUP BY b.batch_row ORDER BY b.first_seq",
+            chosen,
+        ):
+            frozen.setdefault(lane_id, []).append(FrozenRef(*ref))
+        waiting = {
+            row[0]: row[1:]
+            for row in self._file.db.execute(
+                "SELECT lane_id, count(*), sum(size), min(accepted_at), max(accepted_at)"
+                f" FROM jobs WHERE state = 0 AND {_CHOSEN.format('lane_id')} GROUP BY lane_id",
                 chosen,
-            ):
-                frozen.setdefault(lane_id, []).append(FrozenRef(*ref))
-            waiting = {
-                row[0]: row[1:]
-                for row in self._file.db.execute(
-                    "SELECT lane_id, count(*), sum(size), min(accepted_at), max(accepted_at)"
-                    f" FROM jobs WHERE state = 0 AND {_CHOSEN.format('lane_id')} GROUP BY lane_id",
-                    chosen,
-                )
-            }
+            )
+        }
         for lane_id in sorted(waiting.keys() | frozen.keys()):
             refs = tuple(frozen.get(lane_id, ()))
             head = refs[0].oldest_at if refs else 0.0
             count, size, oldest, newest = waiting.get(lane_id, (0, 0, head, head))
             try:
-                with translated():
-                    known = self._journal.addresses.lane(lane_id)
+                known = self._journal.addresses.lane(lane_id)
             except SealBroken:
                 self._journal.spoil_lane(lane_id)
                 continue

@@ -9,7 +9,8 @@ from itertools import batched
 from pathlib import Path
 
 from mem9_async.queue.journal import pages
-from mem9_async.queue.journal.file import JournalFile, JournalForeignKey, translated
+from mem9_async.queue.journal.errors import JournalCorrupt, JournalForeignKey
+from mem9_async.queue.journal.file import JournalFile
 from mem9_async.queue.journal.journal import OWN_FIRST_SEQ
 from mem9_async.queue.journal.pages import PAGE_BYTES
 from mem9_async.queue.journal.schema import APPLICATION_ID
@@ -46,7 +47,7 @@ def salvage(damaged: Path, rescued: Path, *, sealer: Sealer) -> tuple[int, int]:
     JournalError or OSError where there is no room.
     """
     scratch = Path(f"{rescued}.scratch")
-    with closing(JournalFile(rescued, durability="process", sealer=sealer)) as target, translated():
+    with closing(JournalFile(rescued, durability="process", sealer=sealer)) as target:
         # A row may be readable while the one that it refers to is not.
         target.db.execute("PRAGMA foreign_keys = OFF")
         try:
@@ -232,7 +233,7 @@ class _Salvage:
                         added = self._target.db.execute(
                             f"INSERT OR IGNORE INTO {table} VALUES ({places})", row
                         ).rowcount
-                    except sqlite3.IntegrityError:  # a column of a type that it cannot have
+                    except JournalCorrupt:  # a column of a type that it cannot have
                         added = 0
                     if table == "jobs":
                         (self.saved if added else self.missing).add(row[0])
