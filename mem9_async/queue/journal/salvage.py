@@ -35,6 +35,9 @@ _COLUMNS = {3: "spaces", 6: "parks", 4: "lanes", 12: "batches", 14: "jobs"}
 _INDEXES = ("jobs_by_lane", "sqlite_autoindex_jobs_1")
 _KEPT_META = "name = 'journal_id' OR name = 'leaving' OR name LIKE 'copied %'"
 
+# The latter two: damage that the driver meets, in a value or in SQLite's own message about it.
+_UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError, OverflowError)
+
 _Row = tuple[object, ...]
 
 
@@ -128,7 +131,7 @@ class _Salvage:
                 source.execute("PRAGMA locking_mode = EXCLUSIVE")
                 if source.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
                     return
-            except sqlite3.DatabaseError:
+            except _UNREADABLE:
                 return
             self.opened = True
             self._source = source
@@ -166,7 +169,7 @@ class _Salvage:
         self._broke_off = False
         try:
             yield from self._source.execute(query, values)
-        except (sqlite3.DatabaseError, OverflowError):
+        except _UNREADABLE:
             self._broke_off = self.broke_off = True
 
     def _copy(self, table: str, key: str) -> None:
