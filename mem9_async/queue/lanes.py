@@ -101,7 +101,9 @@ class Lanes:
         self._grow(lane, lane.sending - lane.depth, -size)
         lane.waiting = lane.waiting_bytes = 0
         lane.frozen.clear()
-        if not lane.in_flight and not lane.queued:
+        if lane.in_flight:
+            self._note_age(lane)
+        elif not lane.queued:
             self._after(lane, now)
 
     def frozen(

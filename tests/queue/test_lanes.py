@@ -437,3 +437,21 @@ def test_spaces_that_were_told_to_slow_down_do_not_pile_up() -> None:
         endpoints.abandon_all()
 
     assert len(lanes._spaces) < 600
+
+
+def test_a_lane_whose_waiting_jobs_have_expired_is_as_old_as_what_it_has_in_flight() -> None:
+    """The oldest age is that of a job which is still there."""
+    rig = LaneRig()
+    rig.adopt(1, jobs=2)
+    rig.start_all()
+    rig.again(1, parts=2)
+    rig.adopt(1)
+    rig.start_all()
+    rig.deliver(1)
+    rig.start_all()
+    rig.lanes.oldest_at(1)
+
+    rig.expire(1)
+
+    assert rig.lanes.depth == 1
+    assert rig.lanes.oldest_at(1) == rig.oldest_at(1)
