@@ -16,7 +16,7 @@ from contextlib import (
     asynccontextmanager,
     suppress,
 )
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mem9_async.cli.answers import HostError, PluginDied
@@ -144,7 +144,8 @@ class Harness:
             lanes = self._lanes
             if self.plan.companion:
                 half = len(lanes) // 2
-                await stack.enter_async_context(self._companion(process, lanes[half:]))
+                fresh = [_of_round(lane, result.rounds) for lane in lanes[half:]]
+                await stack.enter_async_context(self._companion(process, fresh))
                 lanes = lanes[:half]
             if self.plan.failpoint is None and rng.random() < self.plan.early:
                 await asyncio.sleep(rng.uniform(0.3, 2.0))
@@ -267,6 +268,16 @@ class Harness:
         return Plugin(
             self._directory, self._server.url, settings=self.plan.settings, failpoint=failpoint
         )
+
+
+def _of_round(lane: LaneName, number: int) -> LaneName:
+    """A lane of the companion's own: two live processes do not order one lane between them."""
+    return replace(
+        lane,
+        name=f"{lane.name}-of-{number}",
+        session_id=lane.session_id and f"{lane.session_id}-of-{number}",
+        user_id=f"{lane.user_id}-of-{number}",
+    )
 
 
 @asynccontextmanager
