@@ -134,13 +134,6 @@ class Deliverer:
             log.debug("batch.frozen", job_ids=frozen.batch.job_ids, **_names(frozen))
         if frozen.lost:
             self._lanes.lost(ready.lane_id, jobs=frozen.lost, size=frozen.lost_size)
-            log.error(
-                "job.dead_lettered",
-                error_type=ErrorType.PAYLOAD_MISMATCH,
-                lane=frozen.lane_name,
-                space=frozen.space_name,
-                jobs=frozen.lost,
-            )
         log.debug("attempt.started", attempt=frozen.batch.attempt, **_names(frozen))
         return frozen
 
@@ -256,7 +249,7 @@ class Deliverer:
         match decision.move:
             case Move.DELIVER:
                 redelivered = frozen.maybe_sent
-                self._journal.delivered(row, jobs=jobs, redelivered=redelivered)
+                self._journal.delivered(row, redelivered=redelivered)
                 self._lanes.settled(lane_id, now, size=frozen.size, gone=jobs)
                 self._log_success(frozen, outcome, redelivered=redelivered)
             case Move.BURY:

@@ -229,7 +229,7 @@ def _drained(storage: Storage) -> set[str]:
             if frozen is None:
                 break
             sent |= {payload.text for payload in frozen.batch.payloads}
-            journal.delivered(frozen.row, jobs=len(frozen.batch.job_ids), redelivered=False)
+            journal.delivered(frozen.row, redelivered=False)
     return sent
 
 

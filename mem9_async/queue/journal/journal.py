@@ -253,11 +253,11 @@ class Journal:
 
     # Settling
 
-    def delivered(self, row: int, *, jobs: int, redelivered: bool) -> None:
+    def delivered(self, row: int, *, redelivered: bool) -> None:
         """Forget the batch's jobs: mem9 has taken them."""
         failpoints.hit("settle.before")
         with self.counted():
-            self._db.execute("DELETE FROM jobs WHERE batch_row = ?", (row,))
+            jobs = self._db.execute("DELETE FROM jobs WHERE batch_row = ?", (row,)).rowcount
             self._db.execute("DELETE FROM batches WHERE batch_row = ?", (row,))
             self.file.count("delivered", jobs)
             if redelivered:

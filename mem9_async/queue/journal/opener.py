@@ -94,6 +94,14 @@ class Opener:
                 jobs.append((job, payload))
         if lost:
             self._set_aside(row, [job.job_id for job in lost], now, empty=not jobs)
+            log.error(
+                "job.dead_lettered",
+                job_ids=[job.job_id.hex() for job in lost],
+                error_type=ErrorType.PAYLOAD_MISMATCH,
+                lane=known.fingerprint,
+                space=self._addresses.space_name(known.space_id),
+                jobs=len(lost),
+            )
         return Frozen(
             row=row,
             lane_id=lane_id,

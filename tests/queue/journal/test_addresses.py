@@ -42,7 +42,7 @@ def _space_ids(desk: Desk) -> set[int]:
 
 def _deliver(desk: Desk, lane_id: int) -> None:
     batch = desk.frozen(lane_id)
-    desk.journal.delivered(batch.row, jobs=len(batch.batch.job_ids), redelivered=False)
+    desk.journal.delivered(batch.row, redelivered=False)
 
 
 class _Times:

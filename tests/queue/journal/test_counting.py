@@ -32,7 +32,7 @@ def test_the_sum_holds_at_every_step_and_after_every_restart(desk: Desk) -> None
     desk.recovery.recover(START, max_due_in_s=HOUR_S)
     assert _balanced(desk)
     desk.restart(batch.row)
-    desk.journal.delivered(batch.row, jobs=2, redelivered=True)
+    desk.journal.delivered(batch.row, redelivered=True)
     assert _balanced(desk)
     batch = desk.frozen(first.lane_id, max_jobs=2)
     left, _ = desk.journal.split(batch.row, due_at=START)
@@ -54,7 +54,7 @@ def test_what_is_accepted_after_everything_had_left_is_counted_too(desk: Desk) -
     """An emptied journal numbers on: jobs that reused old numbers would be missed by the count."""
     (first, *_) = desk.append(*(job(f"{number}") for number in range(5)))
     batch = desk.frozen(first.lane_id)
-    desk.journal.delivered(batch.row, jobs=5, redelivered=False)
+    desk.journal.delivered(batch.row, redelivered=False)
     desk.reopen()
     desk.append(job("x"), job("y"))
 
@@ -112,7 +112,7 @@ def test_a_commit_that_finds_no_room_changes_nothing(
     (first, *_) = desk.append(job("a"), job("b"), job("c", session="conv-2"))
     batch = desk.frozen(first.lane_id)
     act: dict[str, Callable[[], object]] = {
-        "delivered": lambda: desk.journal.delivered(batch.row, jobs=2, redelivered=False),
+        "delivered": lambda: desk.journal.delivered(batch.row, redelivered=False),
         "bury": lambda: desk.journal.bury(batch.row, REFUSED, now=START),
         "append": lambda: desk.append(job("d")),
         "replay": lambda: desk.reports.replay(first.space_id, None),
@@ -148,7 +148,7 @@ def test_lanes_without_jobs_are_forgotten_and_numbered_anew(desk: Desk) -> None:
     """Old sessions do not pile up; a lane that comes back is a lane like any other."""
     (first, kept) = desk.append(job("a"), job("b", session="conv-2"))
     batch = desk.frozen(first.lane_id)
-    desk.journal.delivered(batch.row, jobs=1, redelivered=False)
+    desk.journal.delivered(batch.row, redelivered=False)
 
     desk.journal.addresses.prune()
 

@@ -60,7 +60,7 @@ def _drain(desk: Desk) -> list[str]:
 def _delivered(desk: Desk, frozen: Frozen | None) -> list[str]:
     if frozen is None:
         return []
-    desk.journal.delivered(frozen.row, jobs=len(frozen.batch.job_ids), redelivered=False)
+    desk.journal.delivered(frozen.row, redelivered=False)
     return texts(frozen)
 
 

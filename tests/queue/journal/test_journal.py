@@ -181,10 +181,10 @@ def test_delivered_jobs_are_gone_and_counted(desk: Desk) -> None:
     """No row stays; the counters say how many, and how many of them again."""
     (first, *_) = desk.append(job("a"), job("b"))
     batch = desk.frozen(first.lane_id)
-    desk.journal.delivered(batch.row, jobs=2, redelivered=False)
+    desk.journal.delivered(batch.row, redelivered=False)
     desk.append(job("c"))
     batch = desk.frozen(first.lane_id)
-    desk.journal.delivered(batch.row, jobs=1, redelivered=True)
+    desk.journal.delivered(batch.row, redelivered=True)
 
     counters = desk.journal.counters()
     assert desk.rows() == 0
@@ -316,7 +316,7 @@ def test_a_journal_in_memory_works_the_same() -> None:
     desk = Desk(None)
     (first,) = desk.append(job("a"))
     batch = desk.frozen(first.lane_id)
-    desk.journal.delivered(batch.row, jobs=1, redelivered=False)
+    desk.journal.delivered(batch.row, redelivered=False)
 
     assert desk.difference() == 0
     assert desk.journal.file.wal_bytes() == 0

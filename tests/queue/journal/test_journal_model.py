@@ -102,7 +102,7 @@ class JournalMachine(RuleBasedStateMachine):
         """mem9 has taken it."""
         batch = self._land(draw)
         jobs = len(batch.jobs)
-        self.desk.journal.delivered(batch.row, jobs=jobs, redelivered=batch.doubted)
+        self.desk.journal.delivered(batch.row, redelivered=batch.doubted)
         self.counted["delivered"] += jobs
         self.counted["redelivered"] += jobs if batch.doubted else 0
 

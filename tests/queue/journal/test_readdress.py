@@ -26,7 +26,7 @@ def test_a_key_first_used_after_the_last_job_is_the_successor(desk: Desk) -> Non
 
     batch = desk.frozen(lane_id)
     assert readdress.successor(old) == new
-    desk.journal.delivered(batch.row, jobs=1, redelivered=False)
+    desk.journal.delivered(batch.row, redelivered=False)
     assert readdress.successor(old) is None
 
 

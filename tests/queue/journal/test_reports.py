@@ -14,7 +14,7 @@ def test_jobs_are_counted_by_state(desk: Desk) -> None:
     states = ("gone", "flying", "retry", "dead", "waiting")
     accepted = desk.append(*(job(name, session=name) for name in states))
     gone, flying, retry, dead = (desk.frozen(each.lane_id) for each in accepted[:4])
-    desk.journal.delivered(gone.row, jobs=1, redelivered=False)
+    desk.journal.delivered(gone.row, redelivered=False)
     desk.journal.retry(retry.row, UNAVAILABLE, due_at=START + 5, costs_attempt=True)
     desk.journal.bury(dead.row, REFUSED, now=START)
 
@@ -102,7 +102,7 @@ def test_states_are_told_of_what_is_still_on_its_way(desk: Desk) -> None:
     names = ("gone", "flying", "retry", "dead", "waiting")
     accepted = desk.append(*(job(name, session=name) for name in names))
     gone, _, retry, dead = (desk.frozen(each.lane_id) for each in accepted[:4])
-    desk.journal.delivered(gone.row, jobs=1, redelivered=False)
+    desk.journal.delivered(gone.row, redelivered=False)
     desk.journal.retry(retry.row, UNAVAILABLE, due_at=START + 5, costs_attempt=True)
     desk.journal.bury(dead.row, REFUSED, now=START)
     ids = {each.job_id: name for each, name in zip(accepted, names, strict=True)}

@@ -89,7 +89,7 @@ def test_a_doubt_that_is_over_leaves_nothing_behind(desk: Desk) -> None:
     for running.at in (0.0, DEADLINE_S - 1.0):
         assert retention.expire(START, deadline_s=DEADLINE_S)[0] == 0
     batch = desk.frozen(accepted.lane_id)
-    desk.journal.delivered(batch.row, jobs=1, redelivered=False)
+    desk.journal.delivered(batch.row, redelivered=False)
     retention.expire(START, deadline_s=DEADLINE_S)
 
     desk.append(job("old again"), now=60.0)

@@ -36,10 +36,10 @@ def _drain(desk: Desk) -> list[str]:
         for ref in backlog.frozen:
             batch = desk.restart(ref.row)
             sent += texts(batch)
-            desk.journal.delivered(batch.row, jobs=len(batch.batch.job_ids), redelivered=False)
+            desk.journal.delivered(batch.row, redelivered=False)
         while (frozen := desk.freeze(backlog.lane_id)) is not None:
             sent += texts(frozen)
-            desk.journal.delivered(frozen.row, jobs=len(frozen.batch.job_ids), redelivered=False)
+            desk.journal.delivered(frozen.row, redelivered=False)
     return sent
 
 
@@ -112,7 +112,7 @@ def test_a_batch_comes_over_whole(desk: Desk, orphan: Desk) -> None:
                 batch = desk.restart(ref.row)
                 assert len(batch.batch.job_ids) == 20
                 sent += texts(batch)
-                desk.journal.delivered(batch.row, jobs=20, redelivered=True)
+                desk.journal.delivered(batch.row, redelivered=True)
     sent += _drain(desk)
 
     assert len(sent) == len(set(sent)) == 40 * 21

@@ -131,7 +131,7 @@ class Work:
         if landed := self._land():
             row, job_ids = landed
             with self._leaving(job_ids):
-                self._desk.journal.delivered(row, jobs=len(job_ids), redelivered=False)
+                self._desk.journal.delivered(row, redelivered=False)
 
     def _retry(self) -> None:
         if landed := self._land():
