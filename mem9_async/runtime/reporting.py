@@ -97,7 +97,10 @@ class Reporting:
         delivered, redelivered = self._delivered.of(shown)
         return QueueReport(
             health=self._health.state,
-            health_reason=self._health.reason,
+            health_reason="; ".join(
+                told for told in (self._health.reason, self._storage.rescues.told) if told
+            )
+            or None,
             durability=self._storage.durability,
             durability_reason=self._storage.reason,
             counts=stats.counts,

@@ -21,6 +21,17 @@ class Rescues:
 
     def __init__(self) -> None:
         self._again_at: dict[Path, float] = {}
+        self._rescued = self._lost = 0
+
+    @property
+    def told(self) -> str | None:
+        """What memory_queue says of rescues since the process began; None when there was none."""
+        if not self._rescued:
+            return None
+        return (
+            f"{self._rescued} damaged journal(s) rescued since the plugin started, jobs known to be"
+            f" lost: {self._lost}; the originals are kept in the data directory"
+        )
 
     def put_off(self, path: Path) -> bool:
         """Whether the journal at *path* is damaged and not to be tried just now."""
@@ -45,6 +56,8 @@ class Rescues:
             log.error("journal.corrupted", file=claim.path.name, reason=f"not rescued yet: {exc}")
             return False
         self._again_at.pop(claim.path, None)
+        self._rescued += 1
+        self._lost += lost
         log.error("journal.quarantined", reason=reason, file=aside.name)
         log.error("journal.corrupted", file=aside.name, jobs=saved, lost=lost)
         return True

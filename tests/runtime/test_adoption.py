@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from mem9_async.models.job import QueueCommand
 from mem9_async.queue.journal.takeover import Takeover
 from mem9_async.queue.ownership import claim_orphans
 from mem9_async.runtime.beginning import begun
 from mem9_async.runtime.places import journal_directory
 from tests.faults.damage import overwrite_root
+from tests.queue.builders import job
 from tests.runtime.appkit import (
     Sending,
     fill,
@@ -184,6 +186,9 @@ async def test_damage_that_is_met_while_loading_is_set_aside_and_rescued(
     await sending.run_until(lambda: len(sending.sent) >= 800)
     assert sorted(sending.sent) == _texts("a", 800)
     assert len(quarantined(tmp_path)) == 1
+    report = sending.app.queue(QueueCommand(space=job("x").lane.space))
+    assert "1 damaged journal(s) rescued" in str(report.health_reason)
+    assert "lost: 0" in str(report.health_reason)
 
 
 def test_a_journal_that_cannot_be_loaded_is_not_left_locked(
