@@ -183,10 +183,10 @@ async def test_damage_that_is_met_while_loading_is_set_aside_and_rescued(
 
     assert time.monotonic() - began < 15.0
     assert sending.app.storage.durability == "process"
+    report = sending.app.queue(QueueCommand(space=job("x").lane.space))
     await sending.run_until(lambda: len(sending.sent) >= 800)
     assert sorted(sending.sent) == _texts("a", 800)
     assert len(quarantined(tmp_path)) == 1
-    report = sending.app.queue(QueueCommand(space=job("x").lane.space))
     assert "1 damaged journal(s) rescued" in str(report.health_reason)
     assert "lost: 0" in str(report.health_reason)
 
