@@ -30,6 +30,8 @@ from tests.faults.server import FaultServer
 
 #: A request answered this long before a kill may still wait to be settled. Seconds.
 UNSETTLED_S = 1.0
+#: How long a point that is passed only at rest may let itself be waited for. Seconds.
+_CALM_S = 10.0
 _INDEXES = ("jobs_by_lane", "jobs_waiting_once", "sqlite_autoindex_jobs_1", "jobs_by_batch")
 
 
@@ -188,7 +190,7 @@ class Harness:
             died = await process.died(longest_s)
         # Some points are passed only when there is nothing left to do.
         weather.calm(self._server)
-        self.result.by_failpoint += died or await process.died(longest_s)
+        self.result.by_failpoint += died or await process.died(_CALM_S)
         weather.rough(self._server, self._rng.getrandbits(32))
 
     def _loaded(
