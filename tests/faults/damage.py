@@ -235,7 +235,10 @@ def _drained(storage: Storage) -> set[str]:
 
 @contextmanager
 def _plain_logs() -> Iterator[list[dict[str, object]]]:
+    before = structlog.get_config()
     structlog.reset_defaults()
-    with capture_logs() as events:
-        yield events  # type: ignore[misc]
-    structlog.reset_defaults()
+    try:
+        with capture_logs() as events:
+            yield events  # type: ignore[misc]
+    finally:
+        structlog.configure(**before)
