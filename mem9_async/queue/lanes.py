@@ -252,18 +252,18 @@ class Lanes:
         if space.in_flight >= self._room(space):
             return None
         lane = self._lanes[space.turn[0]]
-        retry = bool(lane.frozen)
+        retry = self._needs_token(space, lane)
         if not self._endpoints.admit(space.endpoint, now, retry=retry):
             fresh = self._first_attempt(space, now) if retry else None
             if fresh is None or not self._endpoints.admit(space.endpoint, now, retry=False):
                 return None
-            lane, retry = fresh, False
+            lane = fresh
         space.turn.remove(lane.lane_id)
         lane.queued = False
         lane.in_flight = True
         space.in_flight += 1
         self.in_flight += 1
-        frozen = lane.frozen.popleft() if retry else None
+        frozen = lane.frozen.popleft() if lane.frozen else None
         if frozen is not None:
             lane.sending = frozen.jobs
             lane.sending_since = frozen.oldest_at
@@ -294,7 +294,7 @@ class Lanes:
 
     def _opens_at(self, space: SpaceLine, endpoint: str, now: float) -> float | None:
         """When time alone lets one of the space's lanes send, as _take() would choose."""
-        retry = bool(self._lanes[space.turn[0]].frozen)
+        retry = self._needs_token(space, self._lanes[space.turn[0]])
         opens_at = self._endpoints.admits_at(endpoint, now, retry=retry)
         if not retry or opens_at == now:
             return opens_at
@@ -389,6 +389,11 @@ class Lanes:
     def _room(self, space: SpaceLine) -> int:
         # A parked space whose time has come is probed with one batch, not with all it may have.
         return 1 if space.parked_until is not None else self._limits.max_in_flight_per_space
+
+    def _needs_token(self, space: SpaceLine, lane: LaneLine) -> bool:
+        # The probe of a parked space is bounded by the park's own schedule; the budget is for
+        # those who are being served.
+        return bool(lane.frozen) and space.parked_until is None
 
     def _held_until(self, space: SpaceLine) -> float:
         return max(space.pause_until, space.parked_until or 0.0)

@@ -455,3 +455,25 @@ def test_a_lane_whose_waiting_jobs_have_expired_is_as_old_as_what_it_has_in_flig
 
     assert rig.lanes.depth == 1
     assert rig.lanes.oldest_at(1) == rig.oldest_at(1)
+
+
+def test_the_probes_of_parked_spaces_do_not_use_up_the_retry_budget() -> None:
+    """A thousand refused keys on one server: its other spaces retry as if there were none."""
+    endpoints = Endpoints(ENDPOINT_LIMITS, random.Random(0))
+    lanes = Lanes(LIMITS, endpoints)
+    for space_id in range(1, 51):
+        lanes.appended(space_id, space_id, BASE_URL, 10, START, close_now=True)
+        assert lanes.next(START) is not None
+        lanes.frozen(space_id, jobs=1, size=10, oldest_at=START, next_at=None)
+        lanes.park(space_id, START + 30.0)
+        lanes.again(space_id, (FrozenRef(space_id, 1, 10, START, START),), START)
+        endpoints.answered(BASE_URL, START)
+
+    probes = 0
+    while lanes.next(START + 30.0) is not None:
+        probes += 1
+        endpoints.answered(BASE_URL, START + 30.0)
+        lanes.in_flight = 0
+
+    assert probes == 50
+    assert endpoints.admit(BASE_URL, START + 30.0, retry=True)
