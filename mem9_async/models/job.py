@@ -51,6 +51,8 @@ class Turn(BaseModel):
     @property
     def told(self) -> str:
         """What facts are taken from: the user's messages, one per line."""
+        if len(self.messages) == 1:
+            return self.messages[0].content
         return "\n".join(message.content for message in self.messages if message.role == "user")
 
 

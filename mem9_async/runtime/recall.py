@@ -98,6 +98,8 @@ class Recall:
         """Writes of the query's scope that match it and that mem9 may not show, newest first."""
         if space_id is not None and self._underway.must_load(query.space):
             self._load(space_id, query.space)
+        if not self._underway.knows(query.space):
+            return ()
         found = self._underway.find(
             query,
             Matcher(query.query),
@@ -113,7 +115,8 @@ class Recall:
             self._underway.gone(job_id for job_id in waits if job_id not in states)
         now = self._clock.now()
         return tuple(
-            PendingWrite(
+            # These are our own values: validating them costs more than finding them.
+            PendingWrite.model_construct(
                 job_id=each.job_id,
                 content=each.text,
                 state="delivered" if each.delivered else states[each.job_id],

@@ -40,7 +40,7 @@ class _Entry:
     session_id: str | None
     agent_id: str
     pinned: bool
-    tags: frozenset[str]
+    tags: tuple[str, ...]
     text: str
     accepted_at: float
     delivered_at: float | None = None
@@ -71,7 +71,7 @@ class _Entry:
         if query.memory_type and not self._types.intersection(query.memory_type.split(",")):
             return False
         if self.pinned:
-            return query.agent_id is None and self.tags.issuperset(query.tags)
+            return query.agent_id is None and set(self.tags).issuperset(query.tags)
         return query.agent_id in (None, self.agent_id) and not query.tags
 
     @property
@@ -144,6 +144,10 @@ class Underway:
             if job_id in self._order:
                 self._forget(job_id)
 
+    def knows(self, space: Space) -> bool:
+        """Whether anything of the space is on its way."""
+        return _space_key(space) in self._spaces
+
     def must_load(self, space: Space) -> bool:
         """Whether the journal may hold jobs of the space that are not known here."""
         return _space_key(space) not in self._loaded
@@ -206,7 +210,7 @@ class Underway:
             session_id=lane.session_id,
             agent_id=lane.agent_id,
             pinned=payload.kind == "pinned",
-            tags=frozenset(payload.tags if payload.kind == "pinned" else ()),
+            tags=payload.tags if payload.kind == "pinned" else (),
             text=payload.told,
             accepted_at=accepted_at,
         )

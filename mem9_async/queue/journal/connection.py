@@ -16,20 +16,6 @@ _PRIMARY = 0xFF  # an extended result code carries its primary one in the lowest
 
 
 class _Cursor(sqlite3.Cursor):
-    def execute(self, sql: str, parameters: Any = (), /) -> "_Cursor":  # noqa: ANN401
-        try:
-            super().execute(sql, parameters)
-        except _TROUBLE as exc:
-            raise _ours(exc) from exc
-        return self
-
-    def executemany(self, sql: str, parameters: Iterable[Any], /) -> "_Cursor":
-        try:
-            super().executemany(sql, parameters)
-        except _TROUBLE as exc:
-            raise _ours(exc) from exc
-        return self
-
     def fetchone(self) -> Any:  # noqa: ANN401  rows are what the query makes them
         try:
             return super().fetchone()
@@ -54,17 +40,22 @@ class Connection(sqlite3.Connection):
 
     def execute(self, sql: str, parameters: Any = (), /) -> _Cursor:  # noqa: ANN401
         """Run one statement; its rows come out of the cursor."""
-        return self._cursor().execute(sql, parameters)
+        try:
+            cursor = self.cursor(_Cursor)
+            # Not by way of the cursor's own execute(): every job that is stored comes by here.
+            sqlite3.Cursor.execute(cursor, sql, parameters)
+        except _TROUBLE as exc:
+            raise _ours(exc) from exc
+        return cursor
 
     def executemany(self, sql: str, parameters: Iterable[Any], /) -> _Cursor:
         """Run one statement for each of *parameters*."""
-        return self._cursor().executemany(sql, parameters)
-
-    def _cursor(self) -> _Cursor:
         try:
-            return self.cursor(_Cursor)
+            cursor = self.cursor(_Cursor)
+            sqlite3.Cursor.executemany(cursor, sql, parameters)
         except _TROUBLE as exc:
             raise _ours(exc) from exc
+        return cursor
 
 
 def connect(path: Path | None) -> Connection:
