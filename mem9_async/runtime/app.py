@@ -194,7 +194,7 @@ class App:
     def start(self) -> None:
         """Begin delivering; from here on the network is used."""
         self._spawn(self._deliver())
-        self._spawn(self._keep_house())
+        self._spawn(Upkeep(self, self._adoption).run())
         log.info("worker.started", jobs=self.lanes.depth, durability=self.storage.durability)
 
     async def aclose(self) -> None:
@@ -288,21 +288,6 @@ class App:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("worker.crashed", error_type="worker_crash", reason=place_of(error))
-
-    async def _keep_house(self) -> None:
-        while True:
-            try:
-                await Upkeep(self, self._adoption).run()
-            except Exception as exc:
-                if isinstance(exc, JournalError):
-                    self.storage.met(exc)
-                log.error(
-                    "worker.crashed",
-                    stage="upkeep",
-                    error_type="worker_crash",
-                    reason=place_of(exc),
-                )
-                await asyncio.sleep(_RESTART_AFTER_S)
 
     # What the tools ask
 

@@ -230,7 +230,6 @@ class Journal:
         attempts: int,
         now: float,
         from_split: bool = False,
-        batch_id: bytes | None = None,
         maybe_sent: bool = False,
     ) -> int:
         row: int = self._db.execute(
@@ -238,7 +237,7 @@ class Journal:
             " due_at, maybe_sent, from_split) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " RETURNING batch_row",
             (
-                batch_id or uuid7(),
+                uuid7(),
                 lane_id,
                 state,
                 first_seq,

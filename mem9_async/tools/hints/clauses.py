@@ -86,9 +86,7 @@ def _clauses_of(sentences: list[str]) -> list[list[Word]]:
     pieces = [
         piece
         for sentence in sentences
-        for clause in _asking_first(
-            _ENGLISH_CLAUSE_START.split(_REASON.sub("", _TAG.sub("", sentence)))
-        )
+        for clause in _asking_first(_ENGLISH_CLAUSE_START.split(_without_tail(sentence)))
         for piece in _with_alternatives(clause)
     ]
     return [words_of(piece) for piece in pieces if trimmed(piece)]
