@@ -9,10 +9,14 @@ import gevent
 import structlog
 from dify_plugin import DifyPluginEnv, Plugin
 from dify_plugin.config.config import InstallMethod
+from dify_plugin.core.entities.plugin.io import PluginInStream
+from dify_plugin.core.server.__base.request_reader import RequestReader
+from dify_plugin.core.server.__base.response_writer import ResponseWriter
 
 from mem9_async import logs, settings
 from mem9_async.queue.troubles import place_of
-from mem9_async.runtime import current
+from mem9_async.runtime import current, stdio
+from mem9_async.runtime.greenlets import Greenlets
 from mem9_async.runtime.plugin import Plugin as Mem9Plugin
 
 log = structlog.get_logger()
@@ -38,7 +42,37 @@ def serve() -> None:
     current.install(plugin)
     gevent.spawn_later(_START_AFTER_S, _look_after, plugin)
     gevent.signal_handler(signal.SIGTERM, _leave, plugin)
-    Plugin(environment).run()
+    _Server(environment).run()
+
+
+class _Server(Plugin):
+    """The SDK's server, on pipes that the hub reads itself where it can."""
+
+    def __init__(self, config: DifyPluginEnv) -> None:
+        self._greenlets = Greenlets(config.MAX_WORKER)
+        super().__init__(config)
+
+    def _launch_local_stream(
+        self, config: DifyPluginEnv
+    ) -> tuple[RequestReader, ResponseWriter | None]:
+        reader, writer = super()._launch_local_stream(config)
+        return (stdio.PipeReader(self._take) if stdio.watchable() else reader), writer
+
+    def _take(self, call: PluginInStream) -> None:
+        def work() -> None:
+            self._execute_request_in_thread(
+                call.session_id,
+                call.data,
+                call.reader,
+                call.writer,
+                call.conversation_id,
+                call.message_id,
+                call.app_id,
+                call.endpoint_id,
+                call.context,
+            )
+
+        self._greenlets.begin(work)
 
 
 def _look_after(plugin: Mem9Plugin) -> None:

@@ -15,7 +15,7 @@ import gevent
 import structlog
 import uvloop
 from gevent import monkey
-from gevent.event import AsyncResult
+from gevent.hub import Waiter
 
 from mem9_async.models.errors import Mem9AsyncError, RuntimeUnavailable
 from mem9_async.models.job import NewJob, Receipt
@@ -41,8 +41,8 @@ class LoopThread:
         # Both deques are filled on one side and emptied on the other; a deque's ends are atomic.
         # Each has a flag: whether the other side was called and has not begun to empty it. It is
         # set after filling and cleared before emptying, so that nothing can be left lying.
-        self._stores: deque[tuple[NewJob, AsyncResult]] = deque()
-        self._answers: deque[tuple[AsyncResult, object]] = deque()
+        self._stores: deque[tuple[NewJob, Waiter]] = deque()
+        self._answers: deque[tuple[Waiter, object]] = deque()
         self._loop_called = self._hub_called = False
         self._accept: Accept | None = None
         self._ended = False
@@ -89,7 +89,7 @@ class LoopThread:
         Stores that come while the loop is busy cross, and are committed, together. Raises
         what refused the job, or RuntimeUnavailable after *timeout_s* (it may still be taken).
         """
-        result = AsyncResult()
+        result = Waiter(self._hub)
         self._stores.append((job, result))
         if not self._loop_called:
             self._loop_called = True
@@ -99,7 +99,7 @@ class LoopThread:
 
     def _take_stores(self) -> None:
         self._loop_called = False
-        taken: list[tuple[NewJob, AsyncResult]] = []
+        taken: list[tuple[NewJob, Waiter]] = []
         while self._stores:
             taken.append(self._stores.popleft())
         if not taken:
@@ -124,7 +124,7 @@ class LoopThread:
 
         After *timeout_s* it is cancelled and RuntimeUnavailable raised.
         """
-        result = AsyncResult()
+        result = Waiter(self._hub)
         tasks: list[asyncio.Task[None]] = []
 
         async def run() -> None:
@@ -146,7 +146,7 @@ class LoopThread:
             self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in tasks])
             raise
 
-    def _answer(self, result: AsyncResult, answer: object) -> None:
+    def _answer(self, result: Waiter, answer: object) -> None:
         self._answers.append((result, answer))
         if not self._hub_called:
             self._hub_called = True
@@ -156,11 +156,13 @@ class LoopThread:
         self._hub_called = False
         while self._answers:
             result, answer = self._answers.popleft()
+            # The greenlet goes on at once, and we go on when it next waits, or ends; one that has
+            # given up waiting is passed over.
             try:
                 if isinstance(answer, BaseException):
-                    result.set_exception(answer)
+                    result.throw(answer)
                 else:
-                    result.set(answer)
+                    result.switch(answer)
             except Exception as exc:
                 # One answer that cannot be given must not hold up the others behind it.
                 log.error("worker.crashed", stage="answering", reason=place_of(exc))
@@ -176,10 +178,13 @@ class LoopThread:
             self._loop.call_soon_threadsafe(self._loop.stop)
 
 
-def _value(result: AsyncResult, timeout_s: float) -> Any:  # noqa: ANN401  gevent is untyped
-    try:
-        return result.get(timeout=timeout_s)
-    except gevent.Timeout as exc:
-        raise RuntimeUnavailable(
-            f"the plugin's background loop did not answer within {timeout_s:g} s"
-        ) from exc
+def _value(result: Waiter, timeout_s: float) -> Any:  # noqa: ANN401  gevent is untyped
+    with gevent.Timeout(timeout_s) as limit:
+        try:
+            return result.get()
+        except gevent.Timeout as exc:
+            if exc is not limit:
+                raise
+            raise RuntimeUnavailable(
+                f"the plugin's background loop did not answer within {timeout_s:g} s"
+            ) from exc

@@ -352,12 +352,10 @@ def test_one_answer_that_cannot_be_given_does_not_hold_up_the_others(tmp_path: P
     """An error on the hub's side of the crossing would have stalled every later call."""
     out = _run(
         """
-import gevent
-from gevent.event import AsyncResult
 plugin.start()
 
 class Broken:
-    def set(self, value):
+    def switch(self, value):
         raise ZeroDivisionError
 
 async def answer_all():

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mem9_async.cli.lines import LineSplitter
+from mem9_async.runtime.splitter import LineSplitter
 
 
 @given(

@@ -1,0 +1,187 @@
+"""The plugin's pipes: however calls come in on stdin, each is answered, whole and in order."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import pytest
+from pydantic import JsonValue
+
+from mem9_async.cli.host import PluginHost
+from mem9_async.cli.requests import Request, tool_call
+from tests.faults.server import FaultServer
+from tests.host.process import HELD_BACK, QUICK, ROOT, credentials, eventually, plugin
+
+KEYS = credentials("http://127.0.0.1:9", "sk-stdio")
+
+
+def line(call_id: str, content: str = "User likes tea") -> bytes:
+    """Return a memory_store call as the daemon writes it."""
+    data = tool_call("mem9_async", "memory_store", {"content": content}, KEYS, user_id="u")
+    return Request("memory_store", data).line(call_id)
+
+
+class Piped:
+    """A plugin process whose stdin and stdout the test holds itself."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+        self.lines: list[dict[str, JsonValue]] = []
+
+    def say(self, piece: bytes) -> None:
+        """Write *piece* and give the plugin time to read it as it is."""
+        assert self.process.stdin
+        self.process.stdin.write(piece)
+        self.process.stdin.flush()
+        time.sleep(0.05)
+
+    def ended(self, *call_ids: str) -> None:
+        """Read until every one of *call_ids* has ended."""
+        assert self.process.stdout
+        open_calls = set(call_ids)
+        while open_calls:
+            read = self.process.stdout.readline()
+            assert read, "the plugin ended"
+            if read.strip():
+                self.lines.append(json.loads(read))
+                if self._ends(self.lines[-1]):
+                    open_calls.discard(str(self.lines[-1]["session_id"]))
+
+    @staticmethod
+    def _ends(message: dict[str, JsonValue]) -> bool:
+        data = message.get("data")
+        return isinstance(data, dict) and data.get("type") == "end"
+
+    def of(self, call_id: str) -> list[dict[str, JsonValue]]:
+        """The lines of one call."""
+        return [each for each in self.lines if each.get("session_id") == call_id]
+
+    def ok(self, call_id: str) -> bool:
+        """Whether a call was answered with `ok: true`, all its lines together, the end last."""
+        at = [n for n, each in enumerate(self.lines) if each.get("session_id") == call_id]
+        together = at == list(range(at[0], at[-1] + 1))
+        return together and '"ok": true' in json.dumps(self.of(call_id)[0])
+
+
+@contextmanager
+def piped(tmp_path: Path, stdin: int | IO[bytes] = subprocess.PIPE) -> Iterator[Piped]:
+    """A started process; killed on the way out."""
+    env = PluginHost(ROOT, {**HELD_BACK, "MEM9_ASYNC_DATA_DIR": str(tmp_path / "data")})._env
+    with subprocess.Popen(
+        [sys.executable, "-m", "main"], cwd=ROOT, env=env, stdin=stdin, stdout=subprocess.PIPE
+    ) as process:
+        try:
+            yield Piped(process)
+        finally:
+            process.kill()
+
+
+def test_calls_are_answered_whatever_pieces_they_come_in(tmp_path: Path) -> None:
+    """Cut in the middle of a line, of a character, or many lines at once."""
+    with piped(tmp_path) as process:
+        one, two, three = line("one", "drinks té"), line("two"), line("three")
+        cut = one.index("é".encode()) + 1
+        process.say(one[:7])
+        process.say(one[7:cut])
+        process.say(one[cut:] + two + b"\n\n" + three[:-1])
+        process.say(three[-1:])
+        process.ended("one", "two", "three")
+
+        assert [process.ok(each) for each in ("one", "two", "three")] == [True] * 3
+
+
+def test_a_line_of_megabytes_is_read(tmp_path: Path) -> None:
+    """Far more than one piece of a pipe: refused by its size, not lost on the way."""
+    with piped(tmp_path) as process:
+        process.say(line("big", "x" * 3_000_000) + line("next"))
+        process.ended("big", "next")
+
+        assert "content_too_large" in json.dumps(process.of("big"))
+        assert process.ok("next")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"no JSON\n",
+        b'"a text"\n',
+        b'{"session_id":"x","data":{}}\n',
+        b'{"session_id":"x","event":"other","data":{}}\n',
+        b'{"session_id":"x","event":"request","data":{"type":"tool","secret":"sk-no"\n',
+        b"\xff\xfe\n",
+    ],
+)
+def test_a_line_that_is_no_call_is_told_and_the_next_one_is_taken(
+    tmp_path: Path, bad: bytes
+) -> None:
+    """As an `error` event, without what stood in the line: it may hold a key."""
+    with piped(tmp_path) as process:
+        process.say(bad + line("next"))
+        process.ended("next")
+
+        errors = [each for each in process.lines if each.get("event") == "error"]
+        assert "no call can be read from this line" in json.dumps(errors)
+        assert "sk-no" not in json.dumps(errors)
+        assert process.ok("next")
+
+
+def test_an_answer_to_the_sdk_itself_disturbs_nothing(tmp_path: Path) -> None:
+    """Dify's answers to questions of the plugin come in on the same pipe."""
+    with piped(tmp_path) as process:
+        answer = {"session_id": "x", "event": "backwards_response", "data": {}}
+        process.say(json.dumps(answer).encode() + b"\n" + line("next"))
+        process.ended("next")
+
+        assert process.ok("next")
+        assert not [each for each in process.lines if each.get("event") == "error"]
+
+
+def test_calls_are_answered_from_a_file_too(tmp_path: Path) -> None:
+    """A file cannot be watched as a pipe is; the SDK's own reader takes it."""
+    calls = tmp_path / "calls.jsonl"
+    calls.write_bytes(line("one") + line("two"))
+    with calls.open("rb") as given, piped(tmp_path, given) as process:
+        process.ended("one", "two")
+
+        assert process.ok("one")
+        assert process.ok("two")
+
+
+async def test_what_was_accepted_is_delivered_after_the_daemon_has_closed_the_pipe(
+    tmp_path: Path,
+) -> None:
+    """Until it kills us; and waiting for that costs no processor time."""
+    settings = {**QUICK, "MEM9_ASYNC_DATA_DIR": str(tmp_path), "MEM9_ASYNC_LINGER_MS": "1000"}
+    async with FaultServer() as server, PluginHost(ROOT, settings) as host:
+        await host.started()
+        await host.invoke("memory_store", {"content": "tea"}, credentials(server.url, "sk-s"))
+        host._stdin.close()
+        await eventually(lambda: len(server.records.arrived) == 1)
+        before_s = _used_s(host.pid)
+        await asyncio.sleep(1.0)
+
+        assert host.alive
+        assert _used_s(host.pid) - before_s < 0.5
+
+
+def _threads(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/task").iterdir()))
+
+
+def _used_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+async def test_no_third_thread_takes_part_in_a_call(tmp_path: Path) -> None:
+    """The hub and the loop: a thread that reads stdin for them would cost more than the call."""
+    async with plugin(tmp_path, HELD_BACK) as host:
+        await host.invoke("memory_store", {"content": "tea"}, KEYS)
+
+        assert _threads(host.pid) == 2
