@@ -29,6 +29,7 @@ _WATCH_EVERY_S = 1.0
 def serve() -> None:
     """Run until the host ends the process."""
     os.umask(0o077)  # SQLite makes its files as open as this allows: 0600
+    stdio.buffer_stdout()
     loaded, problems = settings.load()
     relay = logs.Relay()
     logs.configure(relay.send, level=loaded.log_level, version=_version())

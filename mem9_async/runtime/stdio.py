@@ -43,6 +43,15 @@ def _outputs() -> list[os.stat_result]:
     return [os.fstat(fd) for fd in (1, 2)]
 
 
+def buffer_stdout() -> None:
+    """Have log lines and heartbeats written whole, also with PYTHONUNBUFFERED.
+
+    Unbuffered, Python drops what a write did not take that a signal interrupted, and says
+    nothing. Everyone who writes here flushes.
+    """
+    sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+
+
 class PipeReader(StdioRequestReader):
     """Reads calls from stdin on the hub."""
 
@@ -125,6 +134,14 @@ class PipeWriter(StdioResponseWriter):
         self._leaving = False
         held = b"".join(self._held)
         self._held.clear()
-        # The same buffer that the SDK's heartbeats and the log lines go through.
-        sys.stdout.buffer.write(held)
-        sys.stdout.buffer.flush()
+        _write_all(held)
+
+
+def _write_all(data: bytes) -> None:
+    """Write every byte of *data* to stdout, in as many pieces as it takes."""
+    left = memoryview(data)
+    while left:
+        try:
+            left = left[os.write(1, left) :]
+        except BlockingIOError:
+            os.set_blocking(1, True)  # who made it non-blocking did not do so for us

@@ -2,10 +2,11 @@
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -70,9 +71,12 @@ class Piped:
 
 
 @contextmanager
-def piped(tmp_path: Path, stdin: int | IO[bytes] = subprocess.PIPE) -> Iterator[Piped]:
+def piped(
+    tmp_path: Path, stdin: int | IO[bytes] = subprocess.PIPE, env: Mapping[str, str] | None = None
+) -> Iterator[Piped]:
     """A started process; killed on the way out."""
-    env = PluginHost(ROOT, {**HELD_BACK, "MEM9_ASYNC_DATA_DIR": str(tmp_path / "data")})._env
+    settings = {**HELD_BACK, "MEM9_ASYNC_DATA_DIR": str(tmp_path / "data"), **(env or {})}
+    env = PluginHost(ROOT, settings)._env
     with subprocess.Popen(
         [sys.executable, "-m", "main"], cwd=ROOT, env=env, stdin=stdin, stdout=subprocess.PIPE
     ) as process:
@@ -151,6 +155,22 @@ def test_calls_are_answered_from_a_file_too(tmp_path: Path) -> None:
 
         assert process.ok("one")
         assert process.ok("two")
+
+
+def test_no_byte_is_lost_when_a_write_is_interrupted(tmp_path: Path) -> None:
+    """Python's unbuffered stdout would drop the rest of it; containers do run it unbuffered."""
+    calls = [f"call-{n}" for n in range(100)]
+    with piped(tmp_path, env={"PYTHONUNBUFFERED": "1"}) as process:
+        process.say(line("first"))
+        process.ended("first")
+        process.say(b"".join(line(each, f"fact {each}") for each in calls))
+        for _ in range(20):  # nobody reads: the answers fill the pipe, and their write waits
+            for signum in (signal.SIGSTOP, signal.SIGCONT):
+                time.sleep(0.02)
+                process.process.send_signal(signum)
+        process.ended(*calls)
+
+        assert all(process.ok(each) for each in calls)
 
 
 async def test_what_was_accepted_is_delivered_after_the_daemon_has_closed_the_pipe(
