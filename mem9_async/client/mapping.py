@@ -17,8 +17,7 @@ def found(body: MemoryBody) -> Memory:
 
 
 def _memory(body: MemoryBody, content: str) -> Memory:
-    # model_construct: the body's fields are checked already, and a search has up to 20 of them.
-    return Memory.model_construct(
+    return Memory(
         id=body.id or None,
         content=content,
         memory_type=body.memory_type,

@@ -167,7 +167,7 @@ class PendingWrite(BaseModel):
 
     job_id: str
     content: str
-    state: JobState | Literal["delivered"]
+    state: Literal["delivered"] | JobState
     age_s: float
 
 

@@ -116,11 +116,10 @@ class Accepting:
             # The job itself is committed: what cannot be read besides must not deny it.
             log.error("journal.write_failed", error_type="journal_error", reason=str(exc))
         oldest_at = self._lanes.oldest_at(space_id)
-        # model_construct: these are our own values, and validating them costs more than the commit.
-        return Receipt.model_construct(
+        return Receipt(
             job_id=each.job_id,
             deduplicated=each.deduplicated,
-            queue=QueueDepth.model_construct(
+            queue=QueueDepth(
                 depth=self._lanes.space_depth(space_id),
                 lane_depth=self._lanes.lane_depth(each.lane_id),
                 oldest_age_s=None if oldest_at is None else round(max(0.0, now - oldest_at), 3),

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mem9_async.runtime.stop_words import (
     CHINESE_KEPT_WORDS,
@@ -262,6 +263,7 @@ def _is_emoji(word: str) -> bool:
     return re.fullmatch(f"[{_EMOJI}]", word) is not None
 
 
+@lru_cache(maxsize=4096)  # of words the next query may hold too
 def _term(word: str) -> _Word | _Run:
     if re.match(f"[{_HAN}{_HIRAGANA}{_KATAKANA}]", word):
         if len(word) <= 2:

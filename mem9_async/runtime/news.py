@@ -81,7 +81,7 @@ class News:
         letters = self._letters(space_id, dead)
         failure = self._failures.get(space_id)
         if failure is not None:
-            return Trouble.model_construct(
+            return Trouble(
                 state=failure.state,
                 reason=failure.reason,
                 outcome=failure.outcome,
@@ -91,7 +91,7 @@ class News:
             )
         if letters is None:
             return None
-        return Trouble.model_construct(
+        return Trouble(
             state="dead",
             reason=letters.reason,
             outcome=letters.outcome,

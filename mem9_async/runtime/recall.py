@@ -115,8 +115,7 @@ class Recall:
             self._underway.gone(job_id for job_id in waits if job_id not in states)
         now = self._clock.now()
         return tuple(
-            # These are our own values: validating them costs more than finding them.
-            PendingWrite.model_construct(
+            PendingWrite(
                 job_id=each.job_id,
                 content=each.text,
                 state="delivered" if each.delivered else states[each.job_id],

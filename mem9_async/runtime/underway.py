@@ -6,7 +6,7 @@ space is searched; a search itself never depends on how long the queue is.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -16,6 +16,7 @@ from mem9_async.models.space import Lane, Space
 from mem9_async.runtime.matching import Matcher, normalise
 
 LOOKED_AT = 300  # newest of a scope that a search compares
+_LOOKED_AT_FIRST = 20  # and of these at one time, then four times as many
 _MAX_JOBS, _MAX_CHARS = 10_000, 8 * 1024 * 1024
 _MAX_JOBS_OF_A_SPACE = 2_000
 _MAX_LOADED_SPACES = 1_000
@@ -90,7 +91,7 @@ class _Recalled:
     def says(self, entry: _Entry) -> bool:
         """Whether one of them holds what *entry* told, in mem9's words."""
         said = entry.normal.strip()
-        if any(said in content for content in self._normals):
+        if said in self._together and any(said in content for content in self._normals):
             return True
         # mem9 rewrites what it is told: the words must agree in both directions, not the text.
         return entry.teller.may_match(self._together) and any(
@@ -182,16 +183,10 @@ class Underway:
         )
         if query.session_id or query.agent_id or query.memory_type or query.tags:
             jobs = (each for each in jobs if each[1].is_in(query))
-        scope = list(islice(jobs, LOOKED_AT))
-        # One look at all of them together: most searches match nothing that is on its way.
-        if not scope or not matcher.may_match("\n".join(entry.normal for _, entry in scope)):
-            return []
         contents: _Recalled | None = None
         found: list[Found] = []
         arrived: list[str] = []
-        for job_id, entry in scope:
-            if not matcher.matches_normal(entry.normal):
-                continue
+        for job_id, entry in _matching(islice(jobs, LOOKED_AT), matcher):
             if entry.delivered_at is not None:
                 contents = contents or _Recalled(recalled)
                 if contents.says(entry):
@@ -245,6 +240,18 @@ class Underway:
         self._delivered.pop(job_id, None)
         if not jobs:
             del self._spaces[key]
+
+
+def _matching(jobs: Iterator[tuple[str, _Entry]], matcher: Matcher) -> Iterator[tuple[str, _Entry]]:
+    """Those of *jobs* that match, in their order."""
+    count = _LOOKED_AT_FIRST
+    while several := list(islice(jobs, count)):
+        # One look at all of them together: most searches match nothing that is on its way.
+        if matcher.may_match("\n".join([entry.normal for _, entry in several])):
+            for each in several:
+                if matcher.matches_normal(each[1].normal):
+                    yield each
+        count *= 4
 
 
 def _space_key(space: Space) -> _SpaceKey:

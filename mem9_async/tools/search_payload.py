@@ -31,7 +31,7 @@ class Pending(Part):
     content: str
     age_s: float
     job_id: str
-    state: JobState | Literal["delivered"]
+    state: Literal["delivered"] | JobState
 
 
 class SearchAnswer(Answer):
