@@ -3,6 +3,8 @@
 import gc
 import os
 import signal
+import sys
+from collections.abc import Generator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import structlog
 from dify_plugin import DifyPluginEnv, Plugin
 from dify_plugin.config.config import InstallMethod
 from dify_plugin.core.entities.plugin.io import PluginInStream
+from dify_plugin.core.runtime import Session
 from dify_plugin.core.server.__base.request_reader import RequestReader
 from dify_plugin.core.server.__base.response_writer import ResponseWriter
 
@@ -25,6 +28,10 @@ log = structlog.get_logger()
 # The host waits for the first heartbeat; nothing of ours may come before it.
 _START_AFTER_S = 0.2
 _WATCH_EVERY_S = 1.0
+# How long one of the two threads may keep the interpreter while the other wants it. At Python's
+# 5 ms, an answer waits for all the work that lies before the loop: of 64 searches at a time 13 %
+# fewer get done in a second than at 1 ms. Less than 1 ms costs stores more than searches gain.
+_SWITCH_S = 0.001
 
 
 def serve() -> None:
@@ -49,6 +56,7 @@ def serve() -> None:
     # under load, stops each call that is under way for 90 ms.
     gc.collect()
     gc.freeze()
+    sys.setswitchinterval(_SWITCH_S)
     server.run()
 
 
@@ -80,6 +88,49 @@ class _Server(Plugin):
             )
 
         self._greenlets.begin(work)
+
+    def _execute_request(
+        self,
+        session_id: str,
+        data: dict[str, object],
+        reader: RequestReader,
+        writer: ResponseWriter,
+        conversation_id: str | None = None,
+        message_id: str | None = None,
+        app_id: str | None = None,
+        endpoint_id: str | None = None,
+        context: dict[str, object] | None = None,
+    ) -> None:
+        """Answer one request, as the SDK does, but for files: no tool of ours sends any."""
+        session = _Session(
+            session_id=session_id,
+            executor=self.executer,
+            reader=reader,
+            writer=writer,
+            install_method=self.config.INSTALL_METHOD,
+            dify_plugin_daemon_url=self.config.DIFY_PLUGIN_DAEMON_URL,
+            conversation_id=conversation_id,
+            message_id=message_id,
+            app_id=app_id,
+            endpoint_id=endpoint_id,
+            context=context,
+            max_invocation_timeout=self.config.MAX_INVOCATION_TIMEOUT,
+        )
+        response = self.dispatch(session, data)
+        if response is None:
+            return
+        for message in response if isinstance(response, Generator) else (response,):
+            writer.session_message(session_id=session_id, data=writer.stream_object(data=message))
+
+
+class _Session(Session):
+    """One request's session, without the twenty objects through which a plugin can ask Dify.
+
+    We ask for nothing, and making them is a fifth of a call that does nothing.
+    """
+
+    def _register_invocations(self) -> None:
+        return
 
 
 def _look_after(plugin: Mem9Plugin) -> None:

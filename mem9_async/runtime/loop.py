@@ -136,7 +136,8 @@ class LoopThread:
                 self._answer(result, exc)
 
         def begin() -> None:
-            tasks.append(self._loop.create_task(run()))
+            # Eager: most calls end without ever waiting, or get as far as their request.
+            tasks.append(asyncio.Task(run(), loop=self._loop, eager_start=True))
 
         self._loop.call_soon_threadsafe(begin)
         try:

@@ -52,6 +52,7 @@ _PARTICLES = (
 )
 _PARTICLE_ENDING = re.compile(f"(?:{'|'.join(_PARTICLES)})$")
 _UNSPACED = re.compile(f"[{_HAN}{_HIRAGANA}{_KATAKANA}]")
+_WORDS_KEPT = 4096  # the next query holds many of the same words
 _SIBILANT = ("s", "x", "z", "ch", "sh")
 
 
@@ -109,11 +110,10 @@ class _Word:
     def occurs_in(self, text: str) -> bool:
         at = text.find(self.stem)
         while at >= 0:
-            if (at == 0 or not _is_letter(text[at - 1])) and any(
-                text.startswith(form, at) and _ends_word(text, at + len(form))
-                for form in self.forms
-            ):
-                return True
+            if at == 0 or not _is_letter(text[at - 1]):
+                for form in self.forms:
+                    if text.startswith(form, at) and _ends_word(text, at + len(form)):
+                        return True
             at = text.find(self.stem, at + 1)
         return False
 
@@ -174,7 +174,13 @@ class Matcher:
         """Say whether one of many normalised contents, joined to *texts*, could match at all."""
         if not self._terms:
             return self._everything
-        return sum(term.may_occur_in(texts) for term in self._terms) >= self._needed
+        found = 0
+        for term in self._terms:
+            if term.may_occur_in(texts):
+                found += 1
+                if found == self._needed:
+                    return True
+        return False
 
     def matches_normal(self, text: str) -> bool:
         """Say the same of a content that is normalised already."""
@@ -206,6 +212,7 @@ def _significant(text: str) -> Iterator[str]:
                     yield word
 
 
+@lru_cache(maxsize=_WORDS_KEPT)
 def _spaced_words(token: str) -> tuple[str, ...]:
     """Split a token at its inner marks, unless it is a code such as `xr-7` or `3.12`."""
     if any(char.isdigit() for char in token):
@@ -263,7 +270,7 @@ def _is_emoji(word: str) -> bool:
     return re.fullmatch(f"[{_EMOJI}]", word) is not None
 
 
-@lru_cache(maxsize=4096)  # of words the next query may hold too
+@lru_cache(maxsize=_WORDS_KEPT)
 def _term(word: str) -> _Word | _Run:
     if re.match(f"[{_HAN}{_HIRAGANA}{_KATAKANA}]", word):
         if len(word) <= 2:
