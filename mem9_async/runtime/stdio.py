@@ -36,11 +36,14 @@ def watchable() -> bool:
     into = os.fstat(0)
     if not (stat.S_ISFIFO(into.st_mode) or stat.S_ISSOCK(into.st_mode)):
         return False
-    return all((into.st_dev, into.st_ino) != (out.st_dev, out.st_ino) for out in _outputs())
+    return not any(_is_open_as(into, fd) for fd in (1, 2))
 
 
-def _outputs() -> list[os.stat_result]:
-    return [os.fstat(fd) for fd in (1, 2)]
+def _is_open_as(file: os.stat_result, fd: int) -> bool:
+    try:
+        return os.path.samestat(file, os.fstat(fd))
+    except OSError:  # closed
+        return False
 
 
 def buffer_stdout() -> None:
@@ -101,7 +104,6 @@ class PipeReader(StdioRequestReader):
             )
         except Exception as exc:
             self._writer.error(data={"error": f"no call can be read from this line: {exc}"})
-            self._writer.done()
             return
         if call.event is PluginInStreamEvent.Request:
             self._take(call)
@@ -112,26 +114,20 @@ class PipeReader(StdioRequestReader):
 class PipeWriter(StdioResponseWriter):
     """Writes what one turn of the hub has to say in one piece: a write costs as much as a call.
 
-    A call's lines stay together and in order; they leave when a call is done.
+    A call's lines stay together and in order.
     """
 
     def __init__(self) -> None:
         self._loop = gevent.get_hub().loop
         self._held: list[bytes] = []
-        self._leaving = False
 
     def write(self, data: str) -> None:
-        """Hold *data* until the call is done."""
+        """Have *data* leave in this turn of the hub, behind what is held already."""
+        if not self._held:
+            self._loop.run_callback(self._leave)
         self._held.append(data.encode())
 
-    def done(self) -> None:
-        """Have everything held leave in this turn of the hub."""
-        if not self._leaving:
-            self._leaving = True
-            self._loop.run_callback(self._leave)
-
     def _leave(self) -> None:
-        self._leaving = False
         held = b"".join(self._held)
         self._held.clear()
         _write_all(held)
