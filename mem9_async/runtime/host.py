@@ -4,24 +4,19 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Generator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import gevent
 import structlog
-from dify_plugin import DifyPluginEnv, Plugin
+from dify_plugin import DifyPluginEnv
 from dify_plugin.config.config import InstallMethod
-from dify_plugin.core.entities.plugin.io import PluginInStream
-from dify_plugin.core.runtime import Session
-from dify_plugin.core.server.__base.request_reader import RequestReader
-from dify_plugin.core.server.__base.response_writer import ResponseWriter
 
 from mem9_async import logs, settings
 from mem9_async.queue.troubles import place_of
 from mem9_async.runtime import current, stdio
-from mem9_async.runtime.greenlets import Greenlets
-from mem9_async.runtime.plugin import Plugin as Mem9Plugin
+from mem9_async.runtime.plugin import Plugin
+from mem9_async.runtime.server import Server
 
 log = structlog.get_logger()
 
@@ -45,13 +40,13 @@ def serve() -> None:
     for problem in problems:
         log.warning("setting.ignored", reason=problem)
     environment = DifyPluginEnv()
-    plugin = Mem9Plugin(
+    plugin = Plugin(
         loaded, Path.cwd(), lasting=environment.INSTALL_METHOD is not InstallMethod.Serverless
     )
     current.install(plugin)
     gevent.spawn_later(_START_AFTER_S, _look_after, plugin)
     gevent.signal_handler(signal.SIGTERM, _leave, plugin)
-    server = _Server(environment)
+    server = Server(environment)
     # All that is loaded by now stays for good. A full collection that walks it, every other second
     # under load, stops each call that is under way for 90 ms.
     gc.collect()
@@ -60,80 +55,7 @@ def serve() -> None:
     server.run()
 
 
-class _Server(Plugin):
-    """The SDK's server, on pipes that the hub reads itself where it can."""
-
-    def __init__(self, config: DifyPluginEnv) -> None:
-        self._greenlets = Greenlets(config.MAX_WORKER)
-        super().__init__(config)
-
-    def _launch_local_stream(
-        self, config: DifyPluginEnv
-    ) -> tuple[RequestReader, ResponseWriter | None]:
-        reader, writer = super()._launch_local_stream(config)
-        return (stdio.PipeReader(self._take) if stdio.watchable() else reader), writer
-
-    def _take(self, call: PluginInStream) -> None:
-        def work() -> None:
-            self._execute_request_in_thread(
-                call.session_id,
-                call.data,
-                call.reader,
-                call.writer,
-                call.conversation_id,
-                call.message_id,
-                call.app_id,
-                call.endpoint_id,
-                call.context,
-            )
-
-        self._greenlets.begin(work)
-
-    def _execute_request(
-        self,
-        session_id: str,
-        data: dict[str, object],
-        reader: RequestReader,
-        writer: ResponseWriter,
-        conversation_id: str | None = None,
-        message_id: str | None = None,
-        app_id: str | None = None,
-        endpoint_id: str | None = None,
-        context: dict[str, object] | None = None,
-    ) -> None:
-        """Answer one request, as the SDK does, but for files: no tool of ours sends any."""
-        session = _Session(
-            session_id=session_id,
-            executor=self.executer,
-            reader=reader,
-            writer=writer,
-            install_method=self.config.INSTALL_METHOD,
-            dify_plugin_daemon_url=self.config.DIFY_PLUGIN_DAEMON_URL,
-            conversation_id=conversation_id,
-            message_id=message_id,
-            app_id=app_id,
-            endpoint_id=endpoint_id,
-            context=context,
-            max_invocation_timeout=self.config.MAX_INVOCATION_TIMEOUT,
-        )
-        response = self.dispatch(session, data)
-        if response is None:
-            return
-        for message in response if isinstance(response, Generator) else (response,):
-            writer.session_message(session_id=session_id, data=writer.stream_object(data=message))
-
-
-class _Session(Session):
-    """One request's session, without the twenty objects through which a plugin can ask Dify.
-
-    We ask for nothing, and making them is a fifth of a call that does nothing.
-    """
-
-    def _register_invocations(self) -> None:
-        return
-
-
-def _look_after(plugin: Mem9Plugin) -> None:
+def _look_after(plugin: Plugin) -> None:
     while True:
         try:
             plugin.start()
@@ -144,7 +66,7 @@ def _look_after(plugin: Mem9Plugin) -> None:
         gevent.sleep(_WATCH_EVERY_S)
 
 
-def _leave(plugin: Mem9Plugin) -> None:
+def _leave(plugin: Plugin) -> None:
     # A courtesy of container stops; the daemon itself uses SIGKILL, which nothing needs to survive.
     plugin.close()
     os._exit(0)
