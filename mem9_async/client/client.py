@@ -156,7 +156,7 @@ class Mem9Client:
             )
         except RequestFailed:
             return None
-        return route_notice(answer.body)
+        return route_notice(answer.body, answer.key)
 
     async def provision(self, base_url: str) -> str:
         """Make a space on a self-hosted mem9; return its key. Raises RequestFailed."""

@@ -58,7 +58,7 @@ class Memories:
             total=wanted.start + len(body.memories) if body.total is None else body.total,
             limit=query.limit,
             offset=offset,
-            notice=success_notice(body),
+            notice=success_notice(body, answer.key),
         )
 
     async def get(self, space: Space, caller_agent_id: str, memory_id: str) -> Memory:

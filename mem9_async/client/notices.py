@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from mem9_async.client.denials import linked, public_action
+from mem9_async.client.redaction import without_key
 from mem9_async.client.wire import (
     BudgetBody,
     MeterBody,
@@ -45,30 +46,38 @@ class _Finding:
     sentence: str
 
 
-def success_notice(body: SuccessBody) -> str | None:
-    """The notice a success carries: its `message` if there is one, else one from its state."""
-    return spoken_notice(body) or usage_notice(body)
+def success_notice(body: SuccessBody, key: str) -> str | None:
+    """The notice a success carries: its `message` if there is one, else one from its state.
+
+    *key* is the API key that was sent: a server may repeat it in what it says, and this is shown.
+    """
+    return spoken_notice(body, key) or usage_notice(body)
 
 
-def spoken_notice(body: SuccessBody) -> str | None:
-    """mem9's own words."""
-    return (body.message or "").strip() or None
+def spoken_notice(body: SuccessBody, key: str) -> str | None:
+    """mem9's own words without *key*."""
+    return _words(body.message, key, body.runtime_state) if body.message else None
 
 
 def usage_notice(body: SuccessBody) -> str | None:
     """A sentence about the usage that a success tells; None where mem9 puts it into words."""
-    if spoken_notice(body) or not body.runtime_state:
+    if not body.runtime_state or (body.message or "").strip():
         return None
     return state_notice(body.runtime_state)
 
 
-def route_notice(body: bytes) -> str | None:
+def route_notice(body: bytes, key: str) -> str | None:
     """The notice in an answer of the runtime-state route; None for one that cannot be read."""
     answer = parse(RuntimeStateAnswer, body)
     if answer is None:
         return None
-    message = (answer.message or "").strip()
-    return message or state_notice(answer.runtime_state or answer)
+    state = answer.runtime_state or answer
+    return _words(answer.message or "", key, state) or state_notice(state)
+
+
+def _words(message: str, key: str, state: RuntimeStateBody | None) -> str | None:
+    action = public_action(state.action) if state else None
+    return without_key(message.strip(), key, keep=action.url if action else None) or None
 
 
 def state_notice(state: RuntimeStateBody) -> str | None:

@@ -40,7 +40,7 @@ def of_store(answer: Response, *, retry_after_max_s: float, duration_s: float = 
     return Outcome(
         confirmation=Confirmation.ACCEPTED if accepted else Confirmation.INGESTED,
         http_status=answer.status,
-        notice=success_notice(body),
+        notice=success_notice(body, answer.key),
         memory_id=body.id or None,
         duration_s=duration_s,
     )

@@ -67,7 +67,7 @@ def _result(
         effective_query=query.query,
         memories=tuple(found(item) for item in best),
         available=len(body.memories),
-        notice=spoken_notice(body),
+        notice=spoken_notice(body, answer.key),
         usage_notice=usage_notice(body),
         attempts=attempts,
         elapsed_s=elapsed_s,

@@ -9,6 +9,7 @@ from mem9_async.client.wire import SuccessBody, parse
 from tests.client.builders import open_url
 from tests.client.test_denials import PLAN, RECALLING, SAVING, only_about
 
+KEY = "sk-0123456789"
 METERS = pytest.mark.parametrize(("meter", "subject"), [(SAVING, "saving"), (RECALLING, "recall")])
 
 
@@ -32,7 +33,7 @@ def notice(runtime_state: JsonValue, **more: JsonValue) -> str | None:
     body = parse(SuccessBody, encode({"runtimeState": runtime_state, **more}))
     assert body is not None
 
-    return success_notice(body)
+    return success_notice(body, KEY)
 
 
 def test_mem9s_own_message_wins() -> None:
@@ -40,6 +41,18 @@ def test_mem9s_own_message_wins() -> None:
     told = notice(state(gate(outcome="blocked")), message="mem9 recall has used 80%.")
 
     assert told == "mem9 recall has used 80%."
+
+
+def test_a_key_that_mem9_repeats_is_not_passed_on() -> None:
+    """What the agent reads is kept by Dify; the link to open stays as sent."""
+    link = f"https://mem9.ai/plan?for={KEY}"
+    action = {"type": "openUrl", "url": link}
+    message = f"The key {KEY} has used 80%: {link}"
+
+    told = notice({**state(), "recommendedAction": action}, message=message)
+    asked = route_notice(encode({"message": message, "recommendedAction": action}), KEY)
+
+    assert told == asked == f"The key [key] has used 80%: {link}"
 
 
 @pytest.mark.parametrize("message", ["", "  ", 5, None, ["x"]])
@@ -209,9 +222,9 @@ def test_a_link_is_given_once_where_there_is_one_to_open(action: JsonValue, link
 )
 def test_the_route_answers_the_state_itself_or_wrapped(body: JsonValue, told: bool) -> None:
     """Either is understood; anything else is silence."""
-    assert (route_notice(encode(body)) is not None) is told
+    assert (route_notice(encode(body), KEY) is not None) is told
 
 
 def test_a_route_that_answers_a_page_says_nothing() -> None:
     """Not JSON, no notice."""
-    assert route_notice(b"<html>") is None
+    assert route_notice(b"<html>", KEY) is None
