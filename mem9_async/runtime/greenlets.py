@@ -3,8 +3,8 @@
 from collections import deque
 from collections.abc import Callable
 
+import gevent
 import structlog
-from gevent import get_hub
 from gevent.hub import Waiter
 from greenlet import greenlet
 
@@ -26,7 +26,7 @@ class Greenlets:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._hub = get_hub()
+        self._hub = gevent.get_hub()
         self._count = 0
         self._idle: list[Waiter] = []
         self._waiting: deque[Work] = deque()
@@ -43,17 +43,26 @@ class Greenlets:
 
     def _run(self, work: Work) -> None:
         rest = Waiter(self._hub)
-        while True:
-            try:
-                work()
-            except BaseException as exc:
-                # Past here it would end up in the hub, which everything else depends on.
-                log.error("worker.crashed", stage="answering", reason=place_of(exc))
-            if self._waiting:
-                work = self._waiting.popleft()
-            elif len(self._idle) < _IDLE_MOST:
-                self._idle.append(rest)
-                work = rest.get()
-            else:
-                self._count -= 1
-                return
+        try:
+            while True:
+                try:
+                    work()
+                except BaseException as exc:
+                    # Past here it would end up in the hub, which everything else depends on.
+                    log.error("worker.crashed", stage="answering", reason=place_of(exc))
+                if self._waiting:
+                    # A turn for the hub, or a pile of work that never waits would stop the others,
+                    # the heartbeats and its own answers until it is done.
+                    gevent.sleep(0)
+                if self._waiting:
+                    work = self._waiting.popleft()
+                elif len(self._idle) < _IDLE_MOST:
+                    self._idle.append(rest)
+                    work = rest.get()
+                else:
+                    return
+        finally:
+            # Also when something that earlier work left behind strikes here, where none is done.
+            self._count -= 1
+            if rest in self._idle:
+                self._idle.remove(rest)

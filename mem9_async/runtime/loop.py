@@ -89,6 +89,7 @@ class LoopThread:
         Stores that come while the loop is busy cross, and are committed, together. Raises
         what refused the job, or RuntimeUnavailable after *timeout_s* (it may still be taken).
         """
+        self._check_runs()
         result = Waiter(self._hub)
         self._stores.append((job, result))
         if not self._loop_called:
@@ -96,6 +97,12 @@ class LoopThread:
             self._loop.call_soon_threadsafe(self._take_stores)
         receipt: Receipt = _value(result, timeout_s)
         return receipt
+
+    def _check_runs(self) -> None:
+        if self._ended:
+            raise RuntimeUnavailable(
+                "the plugin's background loop has ended and is replaced; try again in a moment"
+            )
 
     def _take_stores(self) -> None:
         self._loop_called = False
@@ -124,16 +131,21 @@ class LoopThread:
 
         After *timeout_s* it is cancelled and RuntimeUnavailable raised.
         """
+        self._check_runs()
         result = Waiter(self._hub)
         tasks: list[asyncio.Task[None]] = []
 
         async def run() -> None:
             try:
                 self._answer(result, await function())
-            except asyncio.CancelledError:
-                raise
-            except BaseException as exc:
+            except Exception as exc:
                 self._answer(result, exc)
+            except BaseException as exc:
+                # It must end neither the greenlet that waits nor the loop.
+                failed = RuntimeUnavailable(f"the call broke off: {type(exc).__name__}")
+                self._answer(result, failed)
+                if isinstance(exc, asyncio.CancelledError):
+                    raise
 
         def begin() -> None:
             # Eager: most calls end without ever waiting, or get as far as their request.

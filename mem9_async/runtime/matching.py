@@ -7,7 +7,7 @@ particle); runs of Chinese and Japanese, which have no spaces, match by their ch
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -52,7 +52,8 @@ _PARTICLES = (
 )
 _PARTICLE_ENDING = re.compile(f"(?:{'|'.join(_PARTICLES)})$")
 _UNSPACED = re.compile(f"[{_HAN}{_HIRAGANA}{_KATAKANA}]")
-_WORDS_KEPT = 4096  # the next query holds many of the same words
+# The next query holds many of the same words; one that is a whole page long it does not.
+_WORDS_KEPT, _KEPT_CHARS = 4096, 40
 _SIBILANT = ("s", "x", "z", "ch", "sh")
 
 
@@ -212,7 +213,17 @@ def _significant(text: str) -> Iterator[str]:
                     yield word
 
 
-@lru_cache(maxsize=_WORDS_KEPT)
+def _kept[T](make: Callable[[str], T]) -> Callable[[str], T]:
+    """Keep what *make* makes of short words."""
+    keeping = lru_cache(maxsize=_WORDS_KEPT)(make)
+
+    def made(word: str) -> T:
+        return keeping(word) if len(word) <= _KEPT_CHARS else make(word)
+
+    return made
+
+
+@_kept
 def _spaced_words(token: str) -> tuple[str, ...]:
     """Split a token at its inner marks, unless it is a code such as `xr-7` or `3.12`."""
     if any(char.isdigit() for char in token):
@@ -270,7 +281,7 @@ def _is_emoji(word: str) -> bool:
     return re.fullmatch(f"[{_EMOJI}]", word) is not None
 
 
-@lru_cache(maxsize=_WORDS_KEPT)
+@_kept
 def _term(word: str) -> _Word | _Run:
     if re.match(f"[{_HAN}{_HIRAGANA}{_KATAKANA}]", word):
         if len(word) <= 2:

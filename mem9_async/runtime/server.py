@@ -26,22 +26,27 @@ class Server(Plugin):
     def _launch_local_stream(
         self, config: DifyPluginEnv
     ) -> tuple[RequestReader, ResponseWriter | None]:
-        reader, writer = super()._launch_local_stream(config)
-        return (stdio.PipeReader(self._take) if stdio.watchable() else reader), writer
+        _, writer = super()._launch_local_stream(config)
+        return stdio.PipeReader(self._take) if stdio.watchable() else stdio.FileReader(), writer
 
     def _take(self, call: PluginInStream) -> None:
         def work() -> None:
-            self._execute_request_in_thread(
-                call.session_id,
-                call.data,
-                call.reader,
-                call.writer,
-                call.conversation_id,
-                call.message_id,
-                call.app_id,
-                call.endpoint_id,
-                call.context,
-            )
+            try:
+                self._execute_request_in_thread(
+                    call.session_id,
+                    call.data,
+                    call.reader,
+                    call.writer,
+                    call.conversation_id,
+                    call.message_id,
+                    call.app_id,
+                    call.endpoint_id,
+                    call.context,
+                )
+            except BaseException as exc:
+                # The SDK answers for an Exception; the daemon waits for an end whatever it was.
+                _break_off(call, type(exc).__name__)
+                raise
 
         self._greenlets.begin(work)
 
@@ -77,6 +82,13 @@ class Server(Plugin):
             return
         for message in response if isinstance(response, Generator) else (response,):
             writer.session_message(session_id=session_id, data=writer.stream_object(data=message))
+
+
+def _break_off(call: PluginInStream, error_type: str) -> None:
+    writer = call.writer
+    told = {"error_type": error_type, "message": "the call broke off", "args": {}}
+    for data in (writer.stream_error_object(data=told), writer.stream_end_object()):
+        writer.session_message(session_id=call.session_id, data=data)
 
 
 class _Session(Session):

@@ -17,12 +17,14 @@ from dify_plugin.core.server.stdio.request_reader import StdioRequestReader
 from dify_plugin.core.server.stdio.response_writer import StdioResponseWriter
 from pydantic_core import from_json
 
+from mem9_async.queue.troubles import place_of
 from mem9_async.runtime.splitter import LineSplitter
 
 log = structlog.get_logger()
 
 _READ = 1  # libev's flag
 _PIECE_BYTES = 65_536
+_REST_S = 1.0
 
 Take = Callable[[PluginInStream], None]
 
@@ -47,12 +49,23 @@ def _is_open_as(file: os.stat_result, fd: int) -> bool:
 
 
 def buffer_stdout() -> None:
-    """Have log lines and heartbeats written whole, also with PYTHONUNBUFFERED.
+    """Have log lines and heartbeats written whole, whatever stdout is like.
 
-    Unbuffered, Python drops what a write did not take that a signal interrupted, and says
-    nothing. Everyone who writes here flushes.
+    With PYTHONUNBUFFERED Python drops what a write did not take that a signal interrupted, and
+    says nothing; a non-blocking stdout takes half a line. Everyone who writes here flushes.
     """
+    os.set_blocking(1, True)
     sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+
+
+class FileReader(StdioRequestReader):
+    """Reads calls as the SDK does, from what cannot be watched; rests at the end of it."""
+
+    def _read_async(self) -> bytes:
+        piece: bytes = super()._read_async()
+        if not piece:
+            gevent.sleep(_REST_S)
+        return piece
 
 
 class PipeReader(StdioRequestReader):
@@ -85,7 +98,11 @@ class PipeReader(StdioRequestReader):
             # The daemon has gone and will end us; what is journalled is delivered until then.
             self._watcher.stop()
         for line in self._splitter.feed(piece):
-            self._line(line)
+            try:
+                self._line(line)
+            except Exception as exc:
+                # gevent would stop watching, and no call would ever be read again.
+                log.error("worker.crashed", stage="reading", reason=place_of(exc))
 
     def _line(self, line: bytes) -> None:
         try:
@@ -137,7 +154,4 @@ def _write_all(data: bytes) -> None:
     """Write every byte of *data* to stdout, in as many pieces as it takes."""
     left = memoryview(data)
     while left:
-        try:
-            left = left[os.write(1, left) :]
-        except BlockingIOError:
-            os.set_blocking(1, True)  # who made it non-blocking did not do so for us
+        left = left[os.write(1, left) :]

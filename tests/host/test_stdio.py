@@ -1,7 +1,9 @@
 """The plugin's pipes: however calls come in on stdin, each is answered, whole and in order."""
 
 import asyncio
+import fcntl
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -72,13 +74,18 @@ class Piped:
 
 @contextmanager
 def piped(
-    tmp_path: Path, stdin: int | IO[bytes] = subprocess.PIPE, env: Mapping[str, str] | None = None
+    tmp_path: Path,
+    stdin: int | IO[bytes] = subprocess.PIPE,
+    *,
+    env: Mapping[str, str] | None = None,
+    stdout: int = subprocess.PIPE,
+    command: tuple[str, ...] = ("-m", "main"),
 ) -> Iterator[Piped]:
     """A started process; killed on the way out."""
     settings = {**HELD_BACK, "MEM9_ASYNC_DATA_DIR": str(tmp_path / "data"), **(env or {})}
     env = PluginHost(ROOT, settings)._env
     with subprocess.Popen(
-        [sys.executable, "-m", "main"], cwd=ROOT, env=env, stdin=stdin, stdout=subprocess.PIPE
+        [sys.executable, *command], cwd=ROOT, env=env, stdin=stdin, stdout=stdout
     ) as process:
         try:
             yield Piped(process)
@@ -171,6 +178,56 @@ def test_no_byte_is_lost_when_a_write_is_interrupted(tmp_path: Path) -> None:
         process.ended(*calls)
 
         assert all(process.ok(each) for each in calls)
+
+
+def test_lines_stay_whole_where_stdout_does_not_wait(tmp_path: Path) -> None:
+    """Heartbeats and log lines too: half a line is followed by somebody else's."""
+    into, out = os.pipe()
+    fcntl.fcntl(out, fcntl.F_SETPIPE_SZ, 4096)
+    os.set_blocking(out, False)
+    heartbeats = {"HEARTBEAT_INTERVAL": "0.002"}
+    with os.fdopen(into, "rb") as read, piped(tmp_path, env=heartbeats, stdout=out) as process:
+        os.close(out)
+        time.sleep(3)  # nobody reads: the heartbeats fill the pipe
+        process.process.stdout = read
+        process.say(line("one"))
+        process.ended("one")  # which reads every line as JSON
+
+        assert process.ok("one")
+
+
+@pytest.mark.parametrize("error", ["SystemExit", "GreenletExit", "KeyboardInterrupt"])
+def test_a_call_has_an_end_whatever_breaks_it_off(tmp_path: Path, error: str) -> None:
+    """The daemon would wait for it until its own time is up."""
+    main = f"""
+import dify_plugin
+from gevent import GreenletExit
+from mem9_async.tools import calls
+
+def broken(call, backend):
+    raise {error}
+
+calls.store = broken
+from mem9_async.runtime.host import serve
+serve()
+"""
+    with piped(tmp_path, command=("-c", main)) as process:
+        process.say(line("one"))
+        process.ended("one")
+
+        told = [each["data"]["type"] for each in process.of("one")]
+        assert told == ["error", "end"]
+        assert error in json.dumps(process.of("one")[0])
+
+
+def test_a_stdin_without_calls_costs_no_processor_time(tmp_path: Path) -> None:
+    """The SDK's reader asks an empty file for more as fast as it can."""
+    with Path(os.devnull).open("rb") as nothing, piped(tmp_path, nothing) as process:
+        time.sleep(4)
+        before_s = _used_s(process.process.pid)
+        time.sleep(1)
+
+        assert _used_s(process.process.pid) - before_s < 0.5
 
 
 async def test_what_was_accepted_is_delivered_after_the_daemon_has_closed_the_pipe(

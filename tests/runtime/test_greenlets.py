@@ -131,3 +131,44 @@ print(len(done))
     )
 
     assert out.split() == ["True", "500"]
+
+
+def test_a_pile_of_work_that_never_waits_leaves_the_hub_its_turns() -> None:
+    """Heartbeats and the answers of the pile itself are the hub's to give."""
+    out = _run(
+        """
+done, seen = [], set()
+pool = Greenlets(1)
+
+def look():
+    while len(done) < 1000:
+        seen.add(len(done))
+        gevent.sleep(0)
+
+looking = gevent.spawn(look)
+on_hub(lambda: pool.begin(lambda: gevent.sleep(0.1)))
+on_hub(lambda: [pool.begin(lambda: done.append(1)) for _ in range(1000)])
+looking.join(timeout=5)
+print(len(done), len(seen) > 100)
+"""
+    )
+
+    assert out.split() == ["1000", "True"]
+
+
+def test_what_work_leaves_behind_cannot_take_the_next_one_with_it() -> None:
+    """A timeout that was left running strikes while nothing is done."""
+    out = _run(
+        """
+done = []
+pool = Greenlets(2)
+on_hub(lambda: pool.begin(lambda: gevent.Timeout(0.01).start()))
+gevent.sleep(0.1)
+on_hub(lambda: [pool.begin(lambda: done.append(1)) for _ in range(3)])
+on_hub(lambda: [pool.begin(lambda: (gevent.sleep(0.01), done.append(1))) for _ in range(4)])
+gevent.sleep(0.1)
+print(len(done))
+"""
+    )
+
+    assert out.split() == ["7"]

@@ -1,6 +1,8 @@
 """Which pending writes a query finds."""
 
+import random
 import time
+import tracemalloc
 import unicodedata
 
 import pytest
@@ -273,3 +275,17 @@ def test_kept_chinese_words_each_hold_a_stop_word() -> None:
     dropped = stop_words.CHINESE_STOP_WORDS | stop_words.SELF_WORDS
     for word in stop_words.CHINESE_KEPT_WORDS:
         assert any(part in word for part in dropped), word
+
+
+def test_long_words_are_not_kept_in_memory() -> None:
+    """Words are kept for the next query; one as long as a page would weigh as much as the rest."""
+    rng = random.Random(1)
+    tracemalloc.start()
+    try:
+        for _ in range(100):
+            Matcher("".join(chr(rng.randrange(0x5000, 0x9000)) for _ in range(2_000)))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert kept < 2_000_000

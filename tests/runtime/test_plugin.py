@@ -368,3 +368,53 @@ print("then", store("one").durability, depth())
     )
 
     assert "then process 1" in out
+
+
+def test_a_call_to_a_loop_that_has_ended_is_refused_at_once(tmp_path: Path) -> None:
+    """It would wait out its whole time; the watch needs up to a second to replace the loop."""
+    out = _run(
+        """
+from mem9_async.models.errors import RuntimeUnavailable
+store("one")
+plugin._thread.stop()
+until(lambda: plugin._thread.ended)
+began = time.monotonic()
+for call in (lambda: store("two"), depth):
+    try:
+        call()
+    except RuntimeUnavailable as exc:
+        print("refused", "is replaced" in str(exc))
+print("at once", time.monotonic() - began < 1)
+""",
+        tmp_path,
+    )
+
+    assert out.split("\n")[:3] == ["refused True", "refused True", "at once True"]
+
+
+def test_a_call_that_breaks_off_is_answered_whatever_it_raised(tmp_path: Path) -> None:
+    """And the loop goes on."""
+    out = _run(
+        """
+import asyncio
+from mem9_async.models.errors import RuntimeUnavailable
+plugin.start()
+
+class Panic(BaseException):
+    pass
+
+for error in (Panic, SystemExit, asyncio.CancelledError):
+    async def fail():
+        raise error
+
+    try:
+        plugin._thread.call(fail, timeout_s=5)
+    except RuntimeUnavailable as exc:
+        print(exc)
+print("then", store("one").durability)
+""",
+        tmp_path,
+    )
+
+    names = ("Panic", "SystemExit", "CancelledError")
+    assert out.splitlines() == [*(f"the call broke off: {each}" for each in names), "then process"]
