@@ -153,7 +153,7 @@ def _each(settings: Settings, console: Console) -> Iterator[OpenJournal]:
 
 def _space(each: OpenJournal, space_id: int) -> str:
     journal = each.journal
-    park = next((park for park in journal.parks() if park.space_id == space_id), None)
+    park = next((park for park in journal.parks.all() if park.space_id == space_id), None)
     now = time.time()
     stats = each.reports.stats(space_id, parked=park is not None, now=now, errors=0)
     counts = ", ".join(f"{count} {state}" for state, count in stats.counts.items() if count)

@@ -13,7 +13,6 @@ from mem9_async.queue.records import Backlog, FrozenRef
 
 _EPSILON_S = 1e-6
 _SWEEP_FROM = 256  # spaces; with fewer it is not worth looking for idle ones
-_STALE_AGES = 64  # entries of a space's heap that may be out of date before it is made anew
 
 
 class Lanes:
@@ -65,7 +64,7 @@ class Lanes:
         lane.close_now = lane.close_now or close_now
         self._grow(lane, 1, size)
         if lane.depth == 1:
-            self._note_age(lane)
+            self._spaces[lane.space_id].note_age(lane)
         first_or_full = lane.waiting == 1 or close_now or lane.is_full(self._limits)
         if first_or_full and not lane.in_flight and not lane.queued and not lane.frozen:
             return self._arm(lane, now)
@@ -85,7 +84,7 @@ class Lanes:
         lane.close_now = True
         after_bytes = lane.waiting_bytes + sum(ref.size for ref in lane.frozen)
         self._grow(lane, lane.depth - lane.sending - before, after_bytes - before_bytes)
-        self._note_age(lane)
+        self._spaces[lane.space_id].note_age(lane)
         if not lane.in_flight:
             self._arm(lane, now)
 
@@ -102,7 +101,7 @@ class Lanes:
         lane.waiting = lane.waiting_bytes = 0
         lane.frozen.clear()
         if lane.in_flight:
-            self._note_age(lane)
+            self._spaces[lane.space_id].note_age(lane)
         elif not lane.queued:
             self._after(lane, now)
 
@@ -120,14 +119,14 @@ class Lanes:
             lane.close_now = False
         else:
             lane.first_at = next_at
-        self._note_age(lane)
+        self._spaces[lane.space_id].note_age(lane)
 
     def lost(self, lane_id: int, *, jobs: int, size: int) -> None:
         """Some of the lane's batch in flight cannot be read, and was set aside."""
         lane = self._lanes[lane_id]
         lane.sending -= jobs
         self._grow(lane, -jobs, -size)
-        self._note_age(lane)
+        self._spaces[lane.space_id].note_age(lane)
 
     def settled(self, lane_id: int, now: float, *, size: int, gone: int) -> None:
         """The lane's batch has left for good: *gone* jobs of *size* bytes delivered or dead."""
@@ -192,8 +191,7 @@ class Lanes:
         space = self._spaces.get(space_id)
         if space is None:
             return 0
-        for lane_id in space.lanes:
-            lane = self._lanes[lane_id]
+        for lane in space.lanes.values():
             lane.close_now = True
             lane.frozen = deque(
                 FrozenRef(ref.row, ref.jobs, ref.size, ref.oldest_at, min(ref.due_at, now))
@@ -247,12 +245,12 @@ class Lanes:
         return None
 
     def _take(self, space: SpaceLine, now: float) -> Ready | None:
-        if self._held_until(space) > now or space.endpoint is None:
+        if space.held_until > now or space.endpoint is None:
             return None
-        if space.in_flight >= self._room(space):
+        if not space.has_room(self._limits):
             return None
         lane = self._lanes[space.turn[0]]
-        retry = self._needs_token(space, lane)
+        retry = space.needs_token(lane)
         if not self._endpoints.admit(space.endpoint, now, retry=retry):
             fresh = self._first_attempt(space, now) if retry else None
             if fresh is None or not self._endpoints.admit(space.endpoint, now, retry=False):
@@ -285,16 +283,16 @@ class Lanes:
                 space = self._spaces[space_id]
                 if space.endpoint is None:
                     continue
-                if space.in_flight >= self._room(space):
+                if not space.has_room(self._limits):
                     continue
                 opens_at = self._opens_at(space, space.endpoint, now)
                 if opens_at is not None:
-                    times.append(max(self._held_until(space), opens_at))
+                    times.append(max(space.held_until, opens_at))
         return min(times, default=None)
 
     def _opens_at(self, space: SpaceLine, endpoint: str, now: float) -> float | None:
         """When time alone lets one of the space's lanes send, as _take() would choose."""
-        retry = self._needs_token(space, self._lanes[space.turn[0]])
+        retry = space.needs_token(self._lanes[space.turn[0]])
         opens_at = self._endpoints.admits_at(endpoint, now, retry=retry)
         if not retry or opens_at == now:
             return opens_at
@@ -323,15 +321,7 @@ class Lanes:
     def oldest_at(self, space_id: int) -> float | None:
         """When the space's oldest undelivered job was accepted."""
         space = self._spaces.get(space_id)
-        if space is None:
-            return None
-        while space.ages:
-            at, lane_id = space.ages[0]
-            lane = self._lanes.get(lane_id)
-            if lane is not None and lane.depth and lane.oldest_at == at:
-                return at
-            heapq.heappop(space.ages)
-        return None
+        return None if space is None else space.oldest_at
 
     # Inside
 
@@ -343,16 +333,8 @@ class Lanes:
         elif space.endpoint is None:
             space.endpoint = endpoint
         if lane is None:
-            lane = self._lanes[lane_id] = LaneLine(lane_id, space_id)
-            space.lanes.add(lane_id)
+            lane = self._lanes[lane_id] = space.lanes[lane_id] = LaneLine(lane_id, space_id)
         return lane
-
-    def _note_age(self, lane: LaneLine) -> None:
-        space = self._spaces[lane.space_id]
-        heapq.heappush(space.ages, (lane.oldest_at, lane.lane_id))
-        if len(space.ages) > _STALE_AGES + 2 * len(space.lanes):
-            lanes = [self._lanes[lane_id] for lane_id in space.lanes]
-            space.ages = sorted((each.oldest_at, each.lane_id) for each in lanes if each.depth)
 
     def _grow(self, lane: LaneLine, jobs: int, size: int) -> None:
         self.depth += jobs
@@ -386,18 +368,6 @@ class Lanes:
             space.queued = True
             self._turn.append(space.space_id)
 
-    def _room(self, space: SpaceLine) -> int:
-        # A parked space whose time has come is probed with one batch, not with all it may have.
-        return 1 if space.parked_until is not None else self._limits.max_in_flight_per_space
-
-    def _needs_token(self, space: SpaceLine, lane: LaneLine) -> bool:
-        # The probe of a parked space is bounded by the park's own schedule; the budget is for
-        # those who are being served.
-        return bool(lane.frozen) and space.parked_until is None
-
-    def _held_until(self, space: SpaceLine) -> float:
-        return max(space.pause_until, space.parked_until or 0.0)
-
     def _land(self, lane_id: int) -> LaneLine:
         lane = self._lanes[lane_id]
         lane.in_flight = False
@@ -407,12 +377,12 @@ class Lanes:
 
     def _after(self, lane: LaneLine, now: float) -> None:
         if lane.waiting or lane.frozen:
-            self._note_age(lane)
+            self._spaces[lane.space_id].note_age(lane)
             self._arm(lane, now)
             return
         del self._lanes[lane.lane_id]
         space = self._spaces[lane.space_id]
-        space.lanes.discard(lane.lane_id)
+        del space.lanes[lane.lane_id]
         if space.pause_until <= now:
             self._forget_idle(space)
 

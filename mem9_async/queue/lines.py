@@ -1,9 +1,12 @@
 """The state that lanes.py decides on: limits, waiting lines, and whose turn it is."""
 
+import heapq
 from collections import deque
 from dataclasses import dataclass, field
 
 from mem9_async.queue.records import FrozenRef
+
+_STALE_AGES = 64  # entries of a space's heap that may be out of date before it is made anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +87,7 @@ class SpaceLine:
 
     space_id: int
     endpoint: str | None
-    lanes: set[int] = field(default_factory=set)
-    ages: list[tuple[float, int]] = field(default_factory=list)  #: a heap; stale entries stay
+    lanes: dict[int, LaneLine] = field(default_factory=dict)
     turn: deque[int] = field(default_factory=deque)
     in_flight: int = 0
     depth: int = 0
@@ -93,3 +95,38 @@ class SpaceLine:
     parked_until: float | None = None
     pause_until: float = 0.0
     queued: bool = False
+    _ages: list[tuple[float, int]] = field(default_factory=list)  # a heap; stale entries stay
+
+    @property
+    def held_until(self) -> float:
+        """Nothing may be sent before this."""
+        return max(self.pause_until, self.parked_until or 0.0)
+
+    def has_room(self, limits: Limits) -> bool:
+        """Whether one batch more may be on its way."""
+        # A parked space whose time has come is probed with one batch, not with all it may have.
+        most = 1 if self.parked_until is not None else limits.max_in_flight_per_space
+        return self.in_flight < most
+
+    def needs_token(self, lane: LaneLine) -> bool:
+        """Whether the lane's next batch is a retry that the budget has to allow."""
+        # The probe of a parked space is bounded by the park's own schedule; the budget is for
+        # those who are being served.
+        return bool(lane.frozen) and self.parked_until is None
+
+    def note_age(self, lane: LaneLine) -> None:
+        """The age of the lane's oldest job may have changed."""
+        heapq.heappush(self._ages, (lane.oldest_at, lane.lane_id))
+        if len(self._ages) > _STALE_AGES + 2 * len(self.lanes):
+            self._ages = sorted((e.oldest_at, e.lane_id) for e in self.lanes.values() if e.depth)
+
+    @property
+    def oldest_at(self) -> float | None:
+        """When the oldest job not delivered yet was accepted."""
+        while self._ages:
+            at, lane_id = self._ages[0]
+            lane = self.lanes.get(lane_id)
+            if lane is not None and lane.depth and lane.oldest_at == at:
+                return at
+            heapq.heappop(self._ages)
+        return None

@@ -38,7 +38,7 @@ class Parking:
 
         What is held here already stays as it is: the journal knows nothing newer.
         """
-        for park in self._journal.parks():
+        for park in self._journal.parks.all():
             if park.space_id not in self._parks:
                 until = min(max(park.until, now), now + max_s)
                 self._parks[park.space_id] = replace(park, until=until)
@@ -53,7 +53,7 @@ class Parking:
         park = Park(space_id, str(ErrorType.KEY_MISSING), now, now, -1, _NO_KEY)
         # On a full disk it holds all the same: only, the wait then counts as delivery time.
         with suppress(JournalError):
-            self._journal.park(park)
+            self._journal.parks.put(park)
         self._keep(park)
         log.warning(
             "space.parked",
@@ -104,7 +104,7 @@ class Parking:
             step=self.next_step(space_id),
             outcome=outcome,
         )
-        self._journal.park(park)
+        self._journal.parks.put(park)
         self._keep(park)
         self._asked.pop(space_id, None)
         log.warning(
@@ -122,7 +122,7 @@ class Parking:
         if park is None:
             return False
         self._asked.pop(space_id, None)
-        self._journal.unpark(space_id, now)
+        self._journal.parks.end(space_id, now)
         self._lanes.unpark(space_id)
         log.info(
             "space.resumed",

@@ -175,13 +175,7 @@ class Matcher:
         """Say whether one of many normalised contents, joined to *texts*, could match at all."""
         if not self._terms:
             return self._everything
-        found = 0
-        for term in self._terms:
-            if term.may_occur_in(texts):
-                found += 1
-                if found == self._needed:
-                    return True
-        return False
+        return sum(term.may_occur_in(texts) for term in self._terms) >= self._needed
 
     def matches_normal(self, text: str) -> bool:
         """Say the same of a content that is normalised already."""

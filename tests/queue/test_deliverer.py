@@ -211,14 +211,16 @@ def test_an_answer_is_kept_until_it_can_be_written_down(
 
         rack = Rack(answer)
         rack.room = False
-        real = getattr(rack.desk.journal, verb)
+        journal = rack.desk.journal
+        owner, name = (journal.parks, "put") if verb == "park" else (journal, verb)
+        real = getattr(owner, name)
 
         def fails(*args: object, **keywords: object) -> object:
             if rack.clock.now() < START + 10.0:
                 raise JournalFull("no room")
             return real(*args, **keywords)
 
-        monkeypatch.setattr(rack.desk.journal, verb, fails)
+        monkeypatch.setattr(owner, name, fails)
         async with rack.running():
             rack.accept(job("a"), wait=True)
             rack.accept(job("b", session="slow", key="another key"), wait=True)

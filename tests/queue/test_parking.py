@@ -44,7 +44,7 @@ def test_a_park_is_in_the_journal_before_it_holds() -> None:
     house = _House()
     house.parking.park(house.space_id, DENIED, WAIT, START)
 
-    assert house.desk.journal.parks() == house.parking.all()
+    assert house.desk.journal.parks.all() == house.parking.all()
     assert house.parking.is_parked_beyond(house.space_id, START + 899.0)
     assert not house.parking.is_parked_beyond(house.space_id, START + 900.0)
     assert house.lanes.next(START + 1.0) is None
@@ -80,7 +80,7 @@ def test_one_success_ends_it_everywhere() -> None:
     assert not house.parking.resume(house.space_id, START + 6.0)
 
     assert house.parking.get(house.space_id) is None
-    assert house.desk.journal.parks() == []
+    assert house.desk.journal.parks.all() == []
     assert house.parking.next_step(house.space_id) == 0
     assert house.lanes.next(START + 5.0) is not None
 
@@ -135,7 +135,7 @@ def test_a_refused_probe_on_demand_is_the_same_wait_again(tmp_path: Path) -> Non
 
     (park,) = house.parking.all()
     assert (park.step, park.until) == (0, START + 900.0)
-    assert house.desk.journal.parks() == [park]
+    assert house.desk.journal.parks.all() == [park]
     assert house.parking.next_step(house.space_id) == 1
 
 
@@ -181,7 +181,7 @@ def test_a_space_whose_key_was_not_kept_waits_for_it_and_its_time_does_not_count
         lanes.restored(backlog, START)
     parking.restore(START, max_s=HOUR_S)
 
-    (park,) = desk.journal.parks()
+    (park,) = desk.journal.parks.all()
     assert park.reason == ErrorType.KEY_MISSING
     assert parking.get(held.space_id) == park
     assert lanes.next(START + HOUR_S) is None
@@ -203,10 +203,10 @@ def test_an_adopted_park_holds_only_what_came_with_it(held: int, used: bool, par
     batch = orphan.frozen(gone.lane_id, max_jobs=1)
     orphan.journal.bury(batch.row, DENIED, now=START)
     refused = Park(gone.space_id, "quota_exhausted", START, START + 900.0, 3, DENIED)
-    orphan.journal.park(refused)
+    orphan.journal.parks.put(refused)
     if used:
         own.append(job("mine"))
 
     for _ in Takeover(own.journal, orphan.journal).chunks():
-        assert len(own.journal.parks()) == parks
-    assert len(own.journal.parks()) == parks
+        assert len(own.journal.parks.all()) == parks
+    assert len(own.journal.parks.all()) == parks

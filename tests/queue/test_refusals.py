@@ -53,7 +53,7 @@ def test_a_quota_denial_parks_the_space_and_costs_no_attempt() -> None:
         assert probe.texts == ["a"]
         assert probe.batch.attempt == 1
         assert rack.parking.all() == []
-        assert rack.desk.journal.parks() == []
+        assert rack.desk.journal.parks.all() == []
 
     run(main())
 

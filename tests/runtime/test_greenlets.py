@@ -1,10 +1,6 @@
 """Calls begin at once, in greenlets used again; run in a process of its own, patched by gevent."""
 
-import subprocess
-import sys
-from pathlib import Path
-
-ROOT = Path(__file__).parents[2]
+from tests.runtime.patched import run
 
 _START = """
 import dify_plugin
@@ -23,16 +19,7 @@ def on_hub(function):
 
 
 def _run(script: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", _START + script],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:] + done.stdout
-    return done.stdout
+    return run(_START + script)
 
 
 def test_work_begins_at_once_and_its_greenlet_is_used_again() -> None:

@@ -249,7 +249,7 @@ class TestAdopted:
         storage.journal.bury(batch.row, DENIED, now=now)
         reason = "quota_exhausted"
         until = now + 6 * HOUR_S
-        storage.journal.park(Park(gone.space_id, reason, now, until, 5, DENIED))
+        storage.journal.parks.put(Park(gone.space_id, reason, now, until, 5, DENIED))
         storage.close()
 
     async def test_a_space_that_is_served_is_not_parked(self, tmp_path: Path) -> None:

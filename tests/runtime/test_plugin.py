@@ -1,10 +1,8 @@
 """The loop's thread is watched and replaced; run in a process of its own, patched by gevent."""
 
-import subprocess
-import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.runtime.patched import run
 
 _START = """
 import dify_plugin
@@ -54,16 +52,7 @@ def until(condition, seconds=20):
 
 
 def _run(script: str, data: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", _START + script, str(data)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:] + done.stdout
-    return done.stdout
+    return run(_START + script, str(data))
 
 
 def test_ended_loop_is_replaced_and_its_jobs_are_kept(tmp_path: Path) -> None:

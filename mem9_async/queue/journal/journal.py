@@ -1,4 +1,4 @@
-"""The durable list of accepted jobs: append, freeze, restart, settle, park.
+"""The durable list of accepted jobs: append, freeze, restart, settle.
 
 Verbs, not tables. Each verb is one transaction; when it returns, it is committed. With
 `synchronous = NORMAL` a commit survives SIGKILL, with FULL a power cut too.
@@ -19,9 +19,10 @@ from mem9_async.queue.ids import uuid7
 from mem9_async.queue.journal.addresses import Addresses
 from mem9_async.queue.journal.file import JournalFile
 from mem9_async.queue.journal.opener import Opener
-from mem9_async.queue.journal.outcomes import open_outcome, seal_outcome
+from mem9_async.queue.journal.outcomes import seal_outcome
+from mem9_async.queue.journal.parks import Parks
 from mem9_async.queue.journal.payloads import job_place
-from mem9_async.queue.records import Appended, Frozen, FrozenRef, Park
+from mem9_async.queue.records import Appended, Frozen, FrozenRef
 from mem9_async.queue.sealing import Sealer
 
 IN_FLIGHT, RETRYABLE = 1, 2
@@ -49,6 +50,7 @@ class Journal:
         """
         self.file = JournalFile(path, durability=durability, sealer=sealer)
         self.addresses = Addresses(self.file, sealer, persist_keys=persist_keys)
+        self.parks = Parks(self.file, sealer)
         self._db = self.file.db
         self.sealer = sealer
         self._opener = Opener(
@@ -365,45 +367,3 @@ class Journal:
             self.file.count("dead", buried)
         failpoints.hit("dead.committed")
         return buried
-
-    def park(self, park: Park) -> None:
-        """Record that the space waits, so that it still waits after a restart."""
-        with self.file.transaction():
-            self._db.execute(
-                "INSERT OR REPLACE INTO parks VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    park.space_id,
-                    park.reason,
-                    park.parked_at,
-                    park.until,
-                    park.step,
-                    seal_outcome(self.sealer, park.outcome),
-                ),
-            )
-        failpoints.hit("park.committed")
-
-    def unpark(self, space_id: int, now: float) -> None:
-        """End the space's wait. The time it waited does not count as delivery time."""
-        with self.file.transaction():
-            self._db.execute(
-                "UPDATE jobs SET parked_s = parked_s + max(0, ? - max(accepted_at,"
-                " (SELECT parked_at FROM parks WHERE space_id = ?)))"
-                " WHERE lane_id IN (SELECT lane_id FROM lanes WHERE space_id = ?)"
-                " AND EXISTS (SELECT 1 FROM parks WHERE space_id = ?)",
-                (now, space_id, space_id, space_id),
-            )
-            self._db.execute("DELETE FROM parks WHERE space_id = ?", (space_id,))
-
-    def parks(self) -> list[Park]:
-        """Every space that waits. A damaged park is dropped: asking mem9 tells the same."""
-        parks = []
-        for space_id, reason, parked_at, until, step, sealed in self._db.execute(
-            "SELECT space_id, reason, parked_at, until, step, sealed FROM parks"
-        ).fetchall():
-            outcome = open_outcome(self.sealer, sealed)
-            if outcome is None:
-                with self.file.transaction():
-                    self._db.execute("DELETE FROM parks WHERE space_id = ?", (space_id,))
-            else:
-                parks.append(Park(space_id, reason, parked_at, until, step, outcome))
-        return parks

@@ -195,7 +195,7 @@ class TestPruning:
         )
         parked = desk.journal.addresses.know_space(space("parked"))
         outcome = failure(ErrorType.AUTH, status=401)
-        desk.journal.park(Park(parked, "auth", START, START, 0, outcome))
+        desk.journal.parks.put(Park(parked, "auth", START, START, 0, outcome))
         Readdress(desk.journal).note_owner(space("empty"), empty.space_id, "an app")
         _deliver(desk, empty.lane_id)
         desk.journal.bury(desk.frozen(dead.lane_id).row, outcome, now=START)

@@ -41,7 +41,7 @@ def test_a_journal_of_every_version_opens_with_all_that_it_holds(
     assert fresh == [["waiting"], ["pinned"]]
     counts = desk.stats(build.KEY).counts
     assert counts[JobState.DEAD] == 1
-    assert [park.reason for park in desk.journal.parks()] == ["quota_exhausted"]
+    assert [park.reason for park in desk.journal.parks.all()] == ["quota_exhausted"]
     assert desk.journal.counters() == {"accepted": 6, "delivered": 1, "dead": 1}
     assert desk.difference() == 0
 

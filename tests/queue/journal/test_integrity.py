@@ -251,11 +251,13 @@ def test_a_damaged_park_does_not_stop_the_start(desk: Desk) -> None:
     """Its space is asked at once, which tells the same; the other parks hold."""
     ids = [desk.journal.addresses.know_space(space(key)) for key in ("key-1", "key-2")]
     for space_id in ids:
-        desk.journal.park(Park(space_id, "auth", START, START + 60, 0, failure(ErrorType.AUTH)))
+        desk.journal.parks.put(
+            Park(space_id, "auth", START, START + 60, 0, failure(ErrorType.AUTH))
+        )
     _flip(desk, "parks", "sealed", f"space_id = {ids[0]}", random.Random(9))
     desk.reopen()
 
-    assert [park.space_id for park in desk.journal.parks()] == [ids[1]]
+    assert [park.space_id for park in desk.journal.parks.all()] == [ids[1]]
 
 
 def test_any_flipped_bit_of_the_file_is_harmless_or_noticed(tmp_path: Path) -> None:
@@ -315,7 +317,7 @@ def test_keys_and_content_are_nowhere_on_the_disk(desk: Desk, tmp_path: Path) ->
     )
     batch = desk.frozen(first.lane_id)
     desk.journal.retry(batch.row, said, due_at=START, costs_attempt=True)
-    desk.journal.park(Park(first.space_id, "auth", START, START + 9, 0, said))
+    desk.journal.parks.put(Park(first.space_id, "auth", START, START + 9, 0, said))
     assert clean()
     desk.restart(batch.row)
     desk.journal.bury(batch.row, said, now=START)

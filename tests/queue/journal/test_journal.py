@@ -245,13 +245,13 @@ def test_a_park_outlives_the_process(desk: Desk) -> None:
     """Reason, times, step and mem9's own words are found again; unpark forgets them."""
     space_id = desk.journal.addresses.know_space(space())
     park = Park(space_id, "quota_exhausted", START, START + 900, 2, REFUSED)
-    desk.journal.park(park)
+    desk.journal.parks.put(park)
     desk.reopen()
-    assert desk.journal.parks() == [park]
+    assert desk.journal.parks.all() == [park]
 
-    desk.journal.unpark(space_id, START + 10)
+    desk.journal.parks.end(space_id, START + 10)
     desk.reopen()
-    assert desk.journal.parks() == []
+    assert desk.journal.parks.all() == []
 
 
 @pytest.mark.parametrize(("accepted_in_s", "parked_s"), [(-100.0, 60.0), (20.0, 40.0), (70.0, 0.0)])
@@ -262,8 +262,8 @@ def test_time_in_a_park_does_not_count_as_delivery_time(
     parked_at, resumed_at = START, START + 60.0
     accepted_at = START + accepted_in_s
     (accepted,) = desk.append(job("a"), now=accepted_at)
-    desk.journal.park(Park(accepted.space_id, "auth", parked_at, resumed_at, 0, REFUSED))
-    desk.journal.unpark(accepted.space_id, resumed_at)
+    desk.journal.parks.put(Park(accepted.space_id, "auth", parked_at, resumed_at, 0, REFUSED))
+    desk.journal.parks.end(accepted.space_id, resumed_at)
 
     latest = accepted_at + parked_s
     assert desk.retention.expire(latest + 10.0, deadline_s=10.0)[0] == 0

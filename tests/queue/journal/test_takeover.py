@@ -52,14 +52,14 @@ def test_an_orphans_jobs_come_over_with_everything_they_carry(desk: Desk, orphan
     buried = orphan.frozen(dead.lane_id)
     orphan.journal.bury(buried.row, REFUSED, now=START)
     park = Park(first.space_id, "quota_exhausted", START, START + 900, 1, REFUSED)
-    orphan.journal.park(park)
+    orphan.journal.parks.put(park)
     desk.append(job("own", session="conv-9", key="another key"))
 
     assert sum(_adopt(desk, orphan)) == 3
 
     assert orphan.rows() == 0
     space_id = desk.journal.addresses.know_space(lane().space)
-    assert desk.journal.parks() == [
+    assert desk.journal.parks.all() == [
         Park(space_id, "quota_exhausted", START, START + 900, 1, REFUSED)
     ]
     report = desk.reports.find(space_id, dead.job_id, parked=False, now=START)

@@ -155,12 +155,14 @@ class Work:
         if self._lanes:
             space_id = self._rng.choice(sorted(self._lanes.values()))
             until = START + self._rng.uniform(1, HOUR_S)
-            self._desk.journal.park(Park(space_id, "quota_exhausted", START, until, 0, _REFUSED))
+            self._desk.journal.parks.put(
+                Park(space_id, "quota_exhausted", START, until, 0, _REFUSED)
+            )
             self._parked.add(space_id)
 
     def _unpark(self) -> None:
         if self._parked:
-            self._desk.journal.unpark(self._parked.pop(), START + self._rng.uniform(1, HOUR_S))
+            self._desk.journal.parks.end(self._parked.pop(), START + self._rng.uniform(1, HOUR_S))
 
     def _forget_dead(self) -> None:
         with self._leaving(jobs_in(self._db, "WHERE state = 4")):
