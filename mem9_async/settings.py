@@ -9,7 +9,15 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 _PREFIX = "MEM9_ASYNC_"
@@ -91,6 +99,14 @@ class Settings(BaseSettings):
     # Telling
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     stats_interval_ms: int = Field(60_000, ge=100, le=3_600_000)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_typed(cls, value: object, info: ValidationInfo) -> object:
+        """Take a value as people type it: spaces around, words of a choice in any case."""
+        if not isinstance(value, str) or info.field_name in ("data_dir", "journal_key"):
+            return value
+        return value.strip().lower()
 
     @model_validator(mode="after")
     def _deadline_leaves_room(self) -> "Settings":

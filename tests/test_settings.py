@@ -79,3 +79,44 @@ def test_an_environment_that_cannot_be_read_at_all_means_the_defaults(
 
     assert loaded.linger_ms == 1_000
     assert len(problems) == len(Settings.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "read"),
+    [
+        ("log_level", "DEBUG", "debug"),
+        ("log_level", " Warning\t", "warning"),
+        ("overflow", "Block", "block"),
+        ("retry_jitter", "NONE", "none"),
+        ("durability", "Power ", "power"),
+        ("confirmation", "Ingested\r\n", "ingested"),
+        ("persist_keys", " FALSE ", False),
+        ("linger_ms", " 50 ", 50),
+        ("delivery_deadline", " 2H ", 7_200.0),
+        ("dead_letter_retention", "15MIN", 900.0),
+        ("retry_multiplier", "3.0\n", 3.0),
+    ],
+)
+def test_a_value_is_read_in_any_case_and_with_spaces_around(
+    monkeypatch: pytest.MonkeyPatch, name: str, typed: str, read: object
+) -> None:
+    """As people type it into a Compose file or a form."""
+    monkeypatch.setenv(f"MEM9_ASYNC_{name.upper()}", typed)
+
+    loaded, problems = settings.load()
+
+    assert (getattr(loaded, name), problems) == (read, ())
+
+
+def test_the_journals_secret_and_a_path_keep_their_case_and_spaces(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A secret that was changed would no longer open the journal."""
+    monkeypatch.setenv("MEM9_ASYNC_JOURNAL_KEY", " Secret With Spaces ")
+    monkeypatch.setenv("MEM9_ASYNC_DATA_DIR", "/Data")
+
+    loaded, _ = settings.load()
+
+    assert loaded.journal_key is not None
+    assert loaded.journal_key.get_secret_value() == " Secret With Spaces "
+    assert str(loaded.data_dir) == "/Data"

@@ -4,6 +4,7 @@ The table is texts.py, with failures.py for requests that ended without an answe
 (reliability.md, section 2; mem9-api.md, section 7).
 """
 
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -21,11 +22,17 @@ UNREADABLE = "mem9 answered, but not in the form it should: the base URL may lea
 TOO_LARGE = "mem9's answer is too large to be taken in: ask for fewer memories at a time."
 DETAIL_MAX = 500  # characters
 
+_TAKEN = frozenset({201, 202, 204})
 _POST_QUOTA_WAIT_S = 60  # the window of mem9's limiter, where it tells neither wait nor window
 
 
 def of_store(answer: Response, *, retry_after_max_s: float, duration_s: float = 0.0) -> Outcome:
-    """What became of a store. A 2xx is a success only with mem9's small JSON object."""
+    """What became of a store.
+
+    201, 202 and 204 say by themselves that it was taken, whatever is left of the body: sent again
+    it would be stored twice. A page (some gateways challenge with 202), megabytes and an error
+    are no success, and a 200 needs mem9's small JSON object: sign-in pages say 200 too.
+    """
     if not answer.ok:
         return of_refusal(
             answer,
@@ -33,10 +40,12 @@ def of_store(answer: Response, *, retry_after_max_s: float, duration_s: float = 
             retry_after_max_s=retry_after_max_s,
             duration_s=duration_s,
         )
-    body = parse(StoreBody, answer.body) if answer.whole else None
+    body = parse(StoreBody, answer.body.removeprefix(BOM_UTF8)) if answer.whole else None
+    if body is None and answer.status in _TAKEN and not _is_no_answer(answer):
+        body = StoreBody()
     if body is None or (body.error and not body.status):
         return of_unreadable(answer, duration_s=duration_s)
-    accepted = answer.status == 202
+    accepted = answer.status in (202, 204)
     return Outcome(
         confirmation=Confirmation.ACCEPTED if accepted else Confirmation.INGESTED,
         http_status=answer.status,
@@ -102,6 +111,10 @@ def printable(body: bytes, *, hide: str = "") -> str | None:
     text = without_key(text, hide)
     shown = "".join(char if char.isprintable() else " " for char in text).strip()
     return shown[:DETAIL_MAX].rstrip() or None
+
+
+def _is_no_answer(answer: Response) -> bool:
+    return answer.overflowed or answer.body.removeprefix(BOM_UTF8).lstrip().startswith(b"<")
 
 
 def _of_denial(

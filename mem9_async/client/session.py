@@ -22,7 +22,7 @@ LIST_BODY_MAX = 32 * MIB  # 200 of them, and room for metadata, which may quote 
 ERROR_BODY_MAX = 64 * KIB
 DNS_TTL_S = 30
 
-_HEADER_MAX = 4 * KIB
+_HEADER_MAX = 64 * KIB  # one line; policies and cookies of gateways reach 20 kB
 _HEADERS_MAX = 64
 _SHORTEST_S = 0.001  # aiohttp takes 0 for "no limit"
 _CONNECT_SHARE = 0.9  # of the whole time: else which timer ends a slow connect is a toss-up
@@ -191,7 +191,7 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bo
     except TimeoutError:
         raise
     except (aiohttp.ClientConnectionError, OSError):
-        if response.status < 300:  # a reset says nothing about what answers there
+        if response.status == 200:  # says nothing yet: what answers there is told by the body
             raise
         return b"".join(chunks), False, False
     except aiohttp.ClientError:

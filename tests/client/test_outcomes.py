@@ -57,26 +57,49 @@ def test_a_success_keeps_mem9s_notice() -> None:
     assert of_store(answer(202, body), retry_after_max_s=60.0).notice == "80% used"
 
 
-@pytest.mark.parametrize("status", [200, 201, 202, 204, 206])
+_NO_OBJECT = [
+    b"",
+    b"   ",
+    b'{"status": "acc',
+    b"[]",
+    b'"ok"',
+    b"null",
+    b"7",
+    b"\xff\xfe",
+    b"[" * 9000,
+]
+
+
+@pytest.mark.parametrize("status", [201, 202, 204])
+@pytest.mark.parametrize("body", [*_NO_OBJECT, b"accepted", b'{"n": NaN}'])
+def test_a_status_that_says_taken_needs_no_body(status: int, body: bytes) -> None:
+    """Sent again, the same memory would be stored twice."""
+    outcome = of_store(answer(status, body), retry_after_max_s=60.0)
+
+    assert outcome.ok
+    assert outcome.http_status == status
+    assert not outcome.maybe_sent
+
+
+@pytest.mark.parametrize("status", [200, 202])
+def test_a_byte_order_mark_hides_nothing(status: int) -> None:
+    """What follows it is read."""
+    body = b'\xef\xbb\xbf{"status": "ok", "message": "80% used"}'
+
+    assert of_store(answer(status, body), retry_after_max_s=60.0).notice == "80% used"
+
+
 @pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"   ",
-        HTML,
-        b'{"status": "acc',
-        b"[]",
-        b'"ok"',
-        b"null",
-        b"7",
-        b"\xff\xfe",
-        b"[" * 9000,
-        b'{"error": "wrong door"}',
-        b'{"n": NaN}',
+    ("status", "body"),
+    [(status, body) for status in (200, 206) for body in _NO_OBJECT]
+    + [
+        (status, body)
+        for status in (200, 201, 202, 204, 206)
+        for body in (HTML, b"\xef\xbb\xbf \n" + HTML, b'{"error": "wrong door"}')
     ],
 )
 def test_any_other_2xx_is_no_success(status: int, body: bytes) -> None:
-    """mem9 may have acted, and we cannot tell."""
+    """A page, an error, or a 200 without mem9's object: it may have acted, and we cannot tell."""
     outcome = of_store(answer(status, body), retry_after_max_s=60.0)
 
     assert outcome.error_type is E.INVALID_RESPONSE
@@ -85,11 +108,13 @@ def test_any_other_2xx_is_no_success(status: int, body: bytes) -> None:
     assert outcome.http_status == status
 
 
-def test_a_success_that_was_cut_off_is_none() -> None:
-    """Even when what came happens to be JSON."""
-    outcome = of_store(answer(202, {"status": "ok"}, whole=False), retry_after_max_s=60.0)
+def test_a_success_that_was_cut_off_is_one_where_its_status_says_taken() -> None:
+    """A 200 that was cut off is none, even when what came happens to be JSON."""
+    cut = of_store(answer(202, {"status": "ok"}, whole=False), retry_after_max_s=60.0)
+    unsaid = of_store(answer(200, {"status": "ok"}, whole=False), retry_after_max_s=60.0)
 
-    assert outcome.error_type is E.INVALID_RESPONSE
+    assert cut.ok
+    assert unsaid.error_type is E.INVALID_RESPONSE
 
 
 # status, body, error_type, maybe_sent, error_code
