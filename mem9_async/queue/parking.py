@@ -4,6 +4,7 @@ A park is in the journal before it holds, so it outlives the process. Each furth
 doubles the wait, unless somebody asked for the probe; one success ends it.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -33,15 +34,20 @@ class Parking:
         # Until when a space was parked before somebody asked for a probe; gone once it is answered.
         self._asked: dict[int, float] = {}
 
-    def restore(self, now: float, *, max_s: float) -> None:
-        """Hold what the journal has parked, clamped against clock jumps, and what lacks its key.
+    def restore(self, now: float, *, longest_s: Callable[[Park], float]) -> None:
+        """Hold what the journal has parked, and what lacks its key.
 
-        What is held here already stays as it is: the journal knows nothing newer.
+        *longest_s* says how long a park's schedule can make it wait from now on, in seconds: a
+        later due time was made by a clock that was wrong, and is brought back. What is held here
+        already stays as it is: the journal knows nothing newer.
         """
         for park in self._journal.parks.all():
             if park.space_id not in self._parks:
-                until = min(max(park.until, now), now + max_s)
-                self._parks[park.space_id] = replace(park, until=until)
+                self._parks[park.space_id] = replace(
+                    park,
+                    parked_at=min(park.parked_at, now),
+                    until=min(max(park.until, now), now + longest_s(park)),
+                )
             self._lanes.park(park.space_id, self._parks[park.space_id].until)
         for space_id in self._journal.addresses.waiting_for_key():
             if space_id not in self._parks:

@@ -183,6 +183,23 @@ class Policy:
             reason=str(outcome.error_type),
         )
 
+    def longest_park_s(self, reason: str, outcome: Outcome, step: int) -> float:
+        """How long a space that was parked *step* times for *reason* waits at most, in seconds.
+
+        The server's own word counts as well: *outcome* is the refusal that parked it.
+        """
+        try:
+            wait = RULES[ErrorType(reason)].wait
+        except (KeyError, ValueError):  # parked by another version, for a reason of its own
+            wait = Wait.HOURLY
+        # Answers in no form are tried again for a while before they park, then by the hour.
+        if wait is Wait.BACKOFF:
+            wait = Wait.HOURLY
+        situation = Situation(
+            jobs=1, attempt=1, from_split=False, served_others=False, age_s=0.0, park_step=step
+        )
+        return max(self._wait_s(wait, Move.PARK, situation), (outcome.retry_after_s or 0.0) + 1.0)
+
     def _suspect(self, situation: Situation) -> Move:
         # 500 is an outage or one bad job, and mem9 does not say which.
         if situation.jobs > 1:

@@ -72,6 +72,7 @@ class App:
         self.recovery = Recovery(journal)
         self._delivered = Delivered()
         self._waiting = Waiting()
+        self._policy = Policy(configured.waits(settings), rng)
         self._news = News(self.clock.now)
         self._notices = Notices(route=self.client, now=self.clock.now, spawn=self._spawn)
         self.underway = Underway(window_s=settings.recent_window_ms / 1000, now=self.clock.now)
@@ -80,7 +81,7 @@ class App:
             journal=journal,
             lanes=self.lanes,
             endpoints=endpoints,
-            policy=Policy(configured.waits(settings), rng),
+            policy=self._policy,
             parking=self.parking,
             sink=self.client,
             limits=limits,
@@ -176,9 +177,12 @@ class App:
 
     def restore_parks(self) -> None:
         """Hold the spaces that the journal has parked; again after an adoption."""
-        settings = self.settings
-        longest_s = max(settings.park_auth_max, settings.park_quota_max, 3600.0)
-        self.parking.restore(self.clock.now(), max_s=longest_s)
+        self.parking.restore(
+            self.clock.now(),
+            longest_s=lambda park: self._policy.longest_park_s(
+                park.reason, park.outcome, park.step
+            ),
+        )
         for park in self.parking.all():
             self._news.parked(park.space_id, park.outcome, park.reason, park.until)
 

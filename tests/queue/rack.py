@@ -120,13 +120,14 @@ class Rack:
         self.endpoints = Endpoints(endpoint_limits, rng)
         self.lanes = Lanes(limits, self.endpoints)
         self.parking = Parking(self.desk.journal, self.lanes)
+        self.policy = Policy(waits, rng)
         self.ends: list[End] = []
         self.room = True
         self.deliverer = Deliverer(
             journal=self.desk.journal,
             lanes=self.lanes,
             endpoints=self.endpoints,
-            policy=Policy(waits, rng),
+            policy=self.policy,
             parking=self.parking,
             sink=self.sink,
             limits=limits,
@@ -145,7 +146,10 @@ class Rack:
         self.desk.recovery.recover(now, max_due_in_s=3_600.0)
         for backlog in self.desk.recovery.backlogs():
             self.lanes.restored(backlog, now)
-        self.parking.restore(now, max_s=6 * 3_600.0)
+        self.parking.restore(
+            now,
+            longest_s=lambda park: self.policy.longest_park_s(park.reason, park.outcome, park.step),
+        )
 
     def accept(self, *jobs: NewJob, wait: bool = False) -> list[Appended]:
         """Commit *jobs* and tell the lanes, as the plugin does."""

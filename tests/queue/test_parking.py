@@ -10,7 +10,7 @@ from mem9_async.queue.endpoints import Endpoints
 from mem9_async.queue.journal.takeover import Takeover
 from mem9_async.queue.lanes import Lanes
 from mem9_async.queue.parking import Parking
-from mem9_async.queue.policy import Decision, Health, Move
+from mem9_async.queue.policy import Decision, Health, Move, Policy
 from mem9_async.queue.records import Park
 from tests.queue.builders import (
     BASE_URL,
@@ -23,6 +23,7 @@ from tests.queue.builders import (
     space,
 )
 from tests.queue.desk import Desk
+from tests.queue.rack import WAITS
 
 DENIED = failure(ErrorType.QUOTA_EXHAUSTED, status=402)
 WAIT = Decision(Move.PARK, Health.ALIVE, after_s=900.0, reason="quota_exhausted")
@@ -115,12 +116,63 @@ def test_a_restored_park_is_clamped_against_clock_jumps(
     house.desk.journal.file.db.execute("UPDATE parks SET until = ?", (until,))
 
     again = Parking(house.desk.journal, house.lanes)
-    again.restore(START, max_s=HOUR_S)
+    again.restore(START, longest_s=lambda _: HOUR_S)
 
     (park,) = again.all()
     assert park.until == found
     house.lanes.appended(1, house.space_id, BASE_URL, 1, START - 1.0, close_now=True)
     assert house.lanes.wakeup_at(START - 1.0) == found
+
+
+@pytest.mark.parametrize(
+    ("error_type", "status", "first_s", "second_s"),
+    [
+        (ErrorType.AUTH, 401, 30.0, 60.0),
+        (ErrorType.QUOTA_EXHAUSTED, 402, 900.0, 1_800.0),
+        (ErrorType.CONFLICT, 409, 300.0, 600.0),
+        (ErrorType.REDIRECT, 302, 3_600.0, 3_600.0),
+        (ErrorType.INVALID_RESPONSE, 200, 3_600.0, 3_600.0),
+    ],
+)
+def test_a_park_made_by_a_clock_that_was_years_ahead_keeps_to_its_own_schedule(
+    tmp_path: Path, error_type: ErrorType, status: int, first_s: float, second_s: float
+) -> None:
+    """The right clock is back: the space waits no longer than it would have."""
+    policy = Policy(WAITS, random.Random(0))
+    ahead = START + 5 * 365 * 86_400.0
+    for step, longest_s in ((0, first_s), (1, second_s)):
+        house = _House(tmp_path / f"journal-{step}.db")
+        refused = failure(error_type, status=status)
+        decision = Decision(Move.PARK, Health.ALIVE, after_s=longest_s, reason=str(error_type))
+        for _ in range(step + 1):
+            house.parking.park(house.space_id, refused, decision, ahead)
+            ahead += longest_s
+        again = Parking(house.desk.journal, house.lanes)
+        again.restore(
+            START,
+            longest_s=lambda park: policy.longest_park_s(park.reason, park.outcome, park.step),
+        )
+
+        (park,) = again.all()
+        assert (park.step, park.until, park.parked_at) == (step, START + longest_s, START)
+
+
+def test_the_servers_own_word_about_a_wait_survives_a_restart() -> None:
+    """A denial that named four hours holds for four hours."""
+    denied = failure(ErrorType.QUOTA_EXHAUSTED, status=402).model_copy(
+        update={"retry_after_s": 4 * HOUR_S}
+    )
+
+    longest_s = Policy(WAITS, random.Random(0)).longest_park_s("quota_exhausted", denied, 0)
+
+    assert 4 * HOUR_S <= longest_s <= 4 * HOUR_S + 1.0
+
+
+def test_a_park_for_a_reason_of_another_version_is_probed_within_the_hour() -> None:
+    """A downgrade must not end the start."""
+    unknown = Policy(WAITS, random.Random(0)).longest_park_s("of_tomorrow", DENIED, 3)
+
+    assert unknown == HOUR_S
 
 
 def test_a_refused_probe_on_demand_is_the_same_wait_again(tmp_path: Path) -> None:
@@ -156,7 +208,7 @@ def test_what_is_held_here_is_not_replaced_by_what_the_journal_says(tmp_path: Pa
     house.parking.park(house.space_id, DENIED, WAIT, START)
     house.parking.probe_now(house.space_id, START + 5.0)
 
-    house.parking.restore(START + 6.0, max_s=HOUR_S)
+    house.parking.restore(START + 6.0, longest_s=lambda _: HOUR_S)
 
     assert not house.parking.is_parked_beyond(house.space_id, START + 6.0)
     assert house.lanes.next(START + 6.0) is not None
@@ -179,7 +231,7 @@ def test_a_space_whose_key_was_not_kept_waits_for_it_and_its_time_does_not_count
     )[0]
     for backlog in desk.recovery.backlogs():
         lanes.restored(backlog, START)
-    parking.restore(START, max_s=HOUR_S)
+    parking.restore(START, longest_s=lambda _: HOUR_S)
 
     (park,) = desk.journal.parks.all()
     assert park.reason == ErrorType.KEY_MISSING
