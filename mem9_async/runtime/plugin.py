@@ -25,7 +25,7 @@ from mem9_async.queue.journal import JournalError
 from mem9_async.runtime.app import App
 from mem9_async.runtime.beginning import begun, moved, place_for
 from mem9_async.runtime.loop import LoopThread
-from mem9_async.runtime.storage import Storage, in_memory
+from mem9_async.runtime.storage import Storage, ephemeral
 from mem9_async.settings import Settings
 
 log = structlog.get_logger()
@@ -79,8 +79,7 @@ class Plugin:
             if self._lasting:
                 app = begun(self.settings, self._working_directory)
             else:
-                reason = "this runtime keeps nothing between answers"
-                app = App(self.settings, in_memory(self.settings, reason))
+                app = App(self.settings, ephemeral(self.settings))
             running.begin(app)
 
         try:

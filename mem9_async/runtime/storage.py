@@ -196,8 +196,19 @@ def _stored(
 
 
 def in_memory(settings: Settings, reason: str, *, secret: bytes | None = None) -> Storage:
-    """A journal that ends with the process, and says so."""
+    """A journal that ends with the process, because none on disk can be used; told as an error."""
     log.error("journal.write_failed", reason=reason, error_type="disk_readonly")
+    return _in_memory(settings, reason, secret=secret)
+
+
+def ephemeral(settings: Settings) -> Storage:
+    """A journal that ends with the process, where the host is made so: no fault of the disk."""
+    reason = "this runtime keeps nothing between answers"
+    log.info("storage.ephemeral", reason=reason)
+    return _in_memory(settings, reason, secret=None)
+
+
+def _in_memory(settings: Settings, reason: str, *, secret: bytes | None) -> Storage:
     secret = secret or secrets.token_bytes(32)
     sealer = Sealer(secret)
     return Storage(_journal(None, sealer, settings), sealer, secret, "none", None, None, reason)

@@ -407,3 +407,20 @@ print("then", store("one").durability)
 
     names = ("Panic", "SystemExit", "CancelledError")
     assert out.splitlines() == [*(f"the call broke off: {each}" for each in names), "then process"]
+
+
+def test_where_nothing_is_kept_by_design_no_fault_of_the_disk_is_told(tmp_path: Path) -> None:
+    """A serverless start is told as what it is, once, and at info."""
+    out = _run(
+        """
+serverless = Plugin(Settings(data_dir=Path(sys.argv[1])), Path.cwd(), lasting=False)
+serverless.start()
+until(lambda: any("storage.ephemeral" in line for line in LOGS))
+told = [line for line in LOGS if "storage.ephemeral" in line]
+print(len(told), '"level": "info"' in told[0] or '"level":"info"' in told[0])
+print(any("journal.write_failed" in line for line in LOGS))
+""",
+        tmp_path,
+    )
+
+    assert out.split() == ["1", "True", "False"]
