@@ -22,6 +22,7 @@ UNREADABLE = "mem9 answered, but not in the form it should: the base URL may lea
 TOO_LARGE = "mem9's answer is too large to be taken in: ask for fewer memories at a time."
 DETAIL_MAX = 500  # characters
 
+_NO_STORE_HERE = frozenset({405, 501})  # every mem9 stores: the address leads to something else
 _TAKEN = frozenset({201, 202, 204})
 _POST_QUOTA_WAIT_S = 60  # the window of mem9's limiter, where it tells neither wait nor window
 
@@ -34,12 +35,15 @@ def of_store(answer: Response, *, retry_after_max_s: float, duration_s: float = 
     are no success, and a 200 needs mem9's small JSON object: sign-in pages say 200 too.
     """
     if not answer.ok:
-        return of_refusal(
+        refusal = of_refusal(
             answer,
             asked=Meter.WRITE,
             retry_after_max_s=retry_after_max_s,
             duration_s=duration_s,
         )
+        if answer.status in _NO_STORE_HERE:
+            return refusal.model_copy(update={"error_type": ErrorType.NOT_FOUND})
+        return refusal
     body = parse(StoreBody, answer.body.removeprefix(BOM_UTF8)) if answer.whole else None
     if body is None and answer.status in _TAKEN and not _is_no_answer(answer):
         body = StoreBody()

@@ -108,6 +108,17 @@ def test_any_other_2xx_is_no_success(status: int, body: bytes) -> None:
     assert outcome.http_status == status
 
 
+@pytest.mark.parametrize(("status", "code"), [(405, "method_not_allowed"), (501, "not_supported")])
+@pytest.mark.parametrize("body", [b"", HTML, b'{"error": "not here"}'])
+def test_a_store_that_is_not_offered_means_that_no_mem9_is_here(
+    status: int, code: str, body: bytes
+) -> None:
+    """The address is wrong, not the memory: it waits for a correction."""
+    outcome = of_store(answer(status, body), retry_after_max_s=60.0)
+
+    assert (outcome.error_type, outcome.error_code) == (E.NOT_FOUND, code)
+
+
 def test_a_success_that_was_cut_off_is_one_where_its_status_says_taken() -> None:
     """A 200 that was cut off is none, even when what came happens to be JSON."""
     cut = of_store(answer(202, {"status": "ok"}, whole=False), retry_after_max_s=60.0)
@@ -149,7 +160,7 @@ ROWS: list[tuple[int, JsonValue | bytes, ErrorType, bool, str | None]] = [
     (404, error("not found"), E.NOT_FOUND, False, "not_found"),
     (404, b"404 page not found\n", E.NOT_FOUND, False, "route_not_found"),
     (404, b"", E.NOT_FOUND, False, "route_not_found"),
-    (405, b"", E.REJECTED, False, "method_not_allowed"),
+    (405, b"", E.NOT_FOUND, False, "method_not_allowed"),
     (406, b"", E.REJECTED, False, None),
     (407, HTML, E.UNAVAILABLE, False, "proxy_auth_required"),
     (408, b"", E.REQUEST_TIMEOUT, True, None),
@@ -187,7 +198,7 @@ ROWS: list[tuple[int, JsonValue | bytes, ErrorType, bool, str | None]] = [
     (500, error("failed to decrypt tenant credentials"), E.SERVER_ERROR, True, "decrypt_failed"),
     (500, error("auth backend unavailable"), E.SERVER_ERROR, True, "auth_backend_unavailable"),
     (500, b"", E.SERVER_ERROR, True, None),
-    (501, error("session messages: not supported"), E.REJECTED, False, "not_supported"),
+    (501, error("session messages: not supported"), E.NOT_FOUND, False, "not_supported"),
     (502, error("runtime usage conflict"), E.UNAVAILABLE, True, "runtime_usage_conflict"),
     (502, HTML, E.UNAVAILABLE, True, None),
     (503, error("cannot connect to tenant database"), E.UNAVAILABLE, True, "tenant_db_unavailable"),
