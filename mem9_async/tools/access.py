@@ -17,6 +17,13 @@ DEFAULT_AGENT_ID = "dify"
 MAX_ID_CHARS = 100  # VARCHAR(100) in mem9, which answers longer ones with a 500 or a silent loss
 _DIGEST_CHARS = 16
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_KEY = re.compile(r"[!-~]+")
+_QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb"
+# Zero width characters, joiners, marks of direction, soft hyphens, byte order marks.
+_INVISIBLE = re.compile(r"[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+_HEADER = re.compile(
+    r"\A(?:(?:x-api-key|authorization)\s*:\s*)?(?:bearer\s+|bearer$)?", re.IGNORECASE
+)
 
 
 class Isolation(StrEnum):
@@ -158,10 +165,29 @@ def _api_key(call: Call) -> str:
                 "mem9_api_key there, or switch auth_mode to multi_space and give each workflow "
                 "node its own api_key."
             )
-    if _CONTROL.search(key):
+    return _clean_key(key)
+
+
+def _clean_key(pasted: str) -> str:
+    """Return the key in what people paste: from a header, from code, with invisible characters."""
+    key = _INVISIBLE.sub("", pasted).strip()
+    key = _HEADER.sub("", key.strip(_QUOTES).strip()).strip(_QUOTES).strip()
+    if not key:
         raise CredentialsMissing(
-            "The mem9 API key holds line breaks or control characters: copy it again.",
+            "The mem9 API key is empty once quotes, 'Bearer' and invisible characters are taken "
+            "away: copy the key itself.",
             code="malformed_api_key",
+        )
+    if not _KEY.fullmatch(key):
+        what = (
+            "line breaks or control characters"
+            if _CONTROL.search(key)
+            else "spaces"
+            if any(char.isspace() for char in key)
+            else "characters that no key has (only ASCII can be sent)"
+        )
+        raise CredentialsMissing(
+            f"The mem9 API key holds {what}: copy it again.", code="malformed_api_key"
         )
     return key
 

@@ -59,6 +59,54 @@ class TestKey:
         assert refused.value.code == "malformed_api_key"
         assert "sk-a" not in refused.value.message
 
+    @pytest.mark.parametrize(
+        "pasted",
+        [
+            "Bearer sk-a",
+            "bearer   sk-a",
+            "Authorization: Bearer sk-a",
+            "X-API-Key: sk-a",
+            '"sk-a"',
+            "'sk-a'",
+            "`sk-a`",
+            "\u201csk-a\u201d",
+            '"Bearer sk-a"',
+            'Bearer "sk-a"',
+            "\ufeffsk-a",
+            "sk\u200b-a\u200d",
+            "\u2060 sk-a \u00a0",
+        ],
+    )
+    def test_a_key_is_taken_out_of_what_people_paste(self, pasted: str) -> None:
+        """From a header, from code, from a page."""
+        single = access.read(call(mem9_api_key=pasted))
+
+        assert single.space.api_key.get_secret_value() == "sk-a"
+
+    @pytest.mark.parametrize("key", ["sk-bearer", "bearer-1", "Bearersk", "x-api-key"])
+    def test_a_key_that_only_looks_like_a_header_stays(self, key: str) -> None:
+        """What belongs to the key is not taken away."""
+        assert access.read(call(mem9_api_key=key)).space.api_key.get_secret_value() == key
+
+    @pytest.mark.parametrize(
+        ("pasted", "why"),
+        [
+            ("sk-a sk-b", "spaces"),
+            ("sk-\u00e4", "ASCII"),
+            ("\uff53\uff4b", "ASCII"),
+            ('""', "empty"),
+            ("Bearer", "empty"),
+            ("\ufeff", "empty"),
+        ],
+    )
+    def test_what_no_key_can_be_is_refused_with_the_reason(self, pasted: str, why: str) -> None:
+        """Sent, it would come back as a refused key or as an error of the connection."""
+        with pytest.raises(CredentialsMissing) as refused:
+            access.read(call(mem9_api_key=pasted))
+
+        assert refused.value.code == "malformed_api_key"
+        assert why in refused.value.message
+
 
 class TestBaseUrl:
     """The address of mem9."""
