@@ -11,8 +11,10 @@ from pydantic import JsonValue
 from pydantic_core import from_json, to_json
 
 from mem9_async.models.errors import InvalidRequest
+from mem9_async.tools import structured
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
+_LISTS = ("[", "{", "```", '"[', "\ufeff")  # how a text begins that is not parted by commas
 _FALSE = frozenset({"false", "0", "no", "off"})
 
 
@@ -54,7 +56,7 @@ def blank(parameters: Mapping[str, object], name: str) -> bool:
         try:
             value = from_json(value)
         except ValueError:
-            return not value
+            return value in ("", "None")  # Python's word, where a variable was not set
     return value is None or (isinstance(value, str | list | tuple | Mapping) and not value)
 
 
@@ -100,26 +102,29 @@ def whole(parameters: Mapping[str, object], name: str) -> int | None:
 def items(parameters: Mapping[str, object], name: str) -> tuple[str, ...] | None:
     """Return a list of trimmed texts without blanks and repeats; None when absent.
 
-    A JSON list, a list, or text parted by commas (mem9's own filters part tags by comma,
-    so no entry can hold one). An empty JSON list is an empty tuple.
+    A list, as text in any form that `structured` reads, or text parted by commas (mem9's own
+    filters part tags by comma, so no entry can hold one). An empty list is an empty tuple.
     """
     value = parameters.get(name)
     if isinstance(value, str):
         stripped = value.strip()
         if stripped in ("", "null"):
             return None
-        value = json_value(stripped, name) if stripped.startswith("[") else [stripped]
+        value = structured.value(stripped, name) if stripped.startswith(_LISTS) else [stripped]
+    value = structured.unwrapped(value, name)
     if value is None:
         return None
     if not isinstance(value, list | tuple):
         raise InvalidRequest(
-            f"{name} must be a list of texts, not {_kind(value)}", code=f"{name}_invalid"
+            f"{name} must be a list of texts, not {_kind(value)}. {structured.form(name)}",
+            code=f"{name}_invalid",
         )
     found: dict[str, None] = {}
     for entry in value:
         if isinstance(entry, bool) or not isinstance(entry, str | int | float):
             raise InvalidRequest(
-                f"{name} must hold texts only, not {_kind(entry)}", code=f"{name}_invalid"
+                f"{name} must hold texts only, not {_kind(entry)}. {structured.form(name)}",
+                code=f"{name}_invalid",
             )
         found.update(dict.fromkeys(clean(part) for part in str(entry).split(",")))
     found.pop("", None)
@@ -132,27 +137,19 @@ def json_object(parameters: Mapping[str, object], name: str) -> dict[str, JsonVa
     if isinstance(value, str):
         if not value.strip():
             return None
-        value = json_value(value, name)
+        value = structured.value(value, name)
     if value is None:
         return None
     if not isinstance(value, Mapping):
         raise InvalidRequest(
-            f"{name} must be a JSON object, not {_kind(value)}", code=f"{name}_invalid"
+            f"{name} must be a JSON object, not {_kind(value)}. {structured.form(name)}",
+            code=f"{name}_invalid",
         )
     # Round trip: a value that is no JSON (a file object, NaN) must not reach the journal.
     try:
         parsed: dict[str, JsonValue] = from_json(
             to_json(value, inf_nan_mode="constants"), allow_inf_nan=False
         )
-    except ValueError:
-        raise InvalidRequest(f"{name} is not valid JSON", code=f"{name}_invalid") from None
-    return parsed
-
-
-def json_value(source: str, name: str) -> JsonValue:
-    """Parse JSON text; refuse what is none, and numbers that JSON does not have."""
-    try:
-        parsed: JsonValue = from_json(source, allow_inf_nan=False)
     except ValueError:
         raise InvalidRequest(f"{name} is not valid JSON", code=f"{name}_invalid") from None
     return parsed

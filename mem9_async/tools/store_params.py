@@ -6,7 +6,7 @@ from mem9_async.client.sanitise import strip_recalled
 from mem9_async.models.errors import InvalidRequest
 from mem9_async.models.job import Message, NewJob, Pinned, Turn
 from mem9_async.models.space import Lane
-from mem9_async.tools import access, fields
+from mem9_async.tools import access, fields, structured
 from mem9_async.tools.call import Call
 from mem9_async.tools.content import checked_size, checked_tags, own_words
 
@@ -108,7 +108,8 @@ def _metadata(call: Call) -> dict[str, JsonValue] | None:
 
 def _messages(given: object) -> tuple[Message, ...]:
     if isinstance(given, str):
-        given = fields.json_value(given, "messages")
+        given = structured.value(given, "messages")
+    given = structured.unwrapped(given, "messages")
     if not isinstance(given, list | tuple):
         raise _messages_invalid("it must be a list of objects with role and content")
     messages = tuple(
@@ -143,4 +144,6 @@ def _content_required() -> InvalidRequest:
 
 
 def _messages_invalid(why: str) -> InvalidRequest:
-    return InvalidRequest(f"messages cannot be read: {why}", code="messages_invalid")
+    return InvalidRequest(
+        f"messages cannot be read: {why}. {structured.form('messages')}", code="messages_invalid"
+    )
