@@ -8,6 +8,7 @@ import math
 from typing import Annotated
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -16,7 +17,8 @@ from pydantic import (
     TypeAdapter,
     ValidationError,
 )
-from pydantic_core import from_json
+
+from mem9_async.client.decoding import finite, is_finite, json_object
 
 
 def _text(value: object) -> str | None:
@@ -55,6 +57,12 @@ def _objects(value: object) -> object:
 
 def _texts(value: object) -> object:
     return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+
+def _checked[N: (int, float)](value: N | None) -> N | None:
+    if not is_finite(value):
+        raise ValueError("beyond any float")
+    return value
 
 
 Text = Annotated[str | None, BeforeValidator(_text)]
@@ -203,7 +211,10 @@ class MemoryBody(Body):
     agent_id: Text = None
     session_id: Text = None
     source: Text = None
-    metadata: JsonValue = None
+    metadata: Annotated[JsonValue, AfterValidator(finite)] = None
+
+
+_PlainNumber = Annotated[int | float | None, AfterValidator(_checked)]
 
 
 class _PlainMemoryBody(MemoryBody):
@@ -215,13 +226,13 @@ class _PlainMemoryBody(MemoryBody):
     content: str | None = None
     memory_type: str | None = None
     tags: tuple[str, ...] = Field((), strict=False)
-    confidence: int | float | None = None
-    score: int | float | None = None
+    confidence: _PlainNumber = None
+    score: _PlainNumber = None
     relative_age: str | None = None
     created_at: str | None = None
     updated_at: str | None = None
     state: str | None = None
-    version: int | None = None
+    version: Annotated[int | None, AfterValidator(_checked)] = None
     agent_id: str | None = None
     session_id: str | None = None
     source: str | None = None
@@ -284,11 +295,3 @@ def parse_list(body: bytes) -> ListBody | None:
 def _may_be_list(decoded: dict[str, JsonValue]) -> bool:
     known = {"total", "limit", "offset", "message", "runtimeState"}
     return "error" not in decoded and (not decoded or not known.isdisjoint(decoded))
-
-
-def json_object(body: bytes) -> dict[str, JsonValue]:
-    """Decode a JSON object. Raises ValueError for anything else, NaN included."""
-    decoded = from_json(body, allow_inf_nan=False)
-    if not isinstance(decoded, dict):
-        raise ValueError("not a JSON object")
-    return decoded
