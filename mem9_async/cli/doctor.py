@@ -4,6 +4,7 @@ import os
 import platform
 import shutil
 import sqlite3
+import ssl
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -14,9 +15,12 @@ from typing import Literal
 
 from pydantic import SecretStr
 from rich.console import Console
+from yarl import URL
 
 from mem9_async import settings as configuration
+from mem9_async.client import trust
 from mem9_async.client.client import Mem9Client
+from mem9_async.client.proxies import UnusableProxy, proxy_for
 from mem9_async.models.errors import RequestFailed
 from mem9_async.models.outcome import ErrorType
 from mem9_async.models.space import Space
@@ -32,9 +36,8 @@ _WAL_RESET_FIRST, _WAL_RESET_FIXED = (3, 7, 0), (3, 51, 3)
 _WAL_RESET_PATCHED = {(3, 44): 6, (3, 50): 7}
 _ADVICE = {
     ErrorType.DNS_ERROR: "Check the name in the base URL.",
-    ErrorType.CONNECTION_REFUSED: "Check address and port. Inside Dify's container, localhost is "
-    "the container itself: use the host's address.",
-    ErrorType.TLS_ERROR: "Check the certificate; SSL_CERT_FILE names additional authorities.",
+    ErrorType.CONNECTION_REFUSED: "Inside Dify's container, localhost is the container itself: "
+    "use the host's address.",
     ErrorType.AUTH: "Check the key. On a self-hosted mem9, --provision makes a new space.",
     ErrorType.REJECTED: "Check the key: mem9 calls a key it does not know a bad request.",
     ErrorType.NOT_FOUND: "The base URL ends before /v1alpha2; is there a mem9 behind it?",
@@ -77,6 +80,8 @@ async def examine(
     findings += packages()
     findings += [Finding("bad", "setting", problem, "Correct it.") for problem in problems]
     findings += directory(settings, Path.cwd())
+    findings += authorities()
+    findings.append(proxy(asked))
     findings.append(await mem9(asked))
     for finding in findings:
         fix = f"\n            {finding.fix}" if finding.fix else ""
@@ -165,6 +170,40 @@ def directory(settings: Settings, working_directory: Path) -> Iterator[Finding]:
         )
     else:
         yield Finding("ok", "free space", said)
+
+
+def authorities() -> Iterator[Finding]:
+    """Look at the files of additional authorities that the environment names."""
+    for name, path in trust.authorities().items():
+        try:
+            trust.add(ssl.create_default_context(), path)
+        except OSError as exc:
+            why = "no certificate in it" if isinstance(exc, ssl.SSLError) else exc.strerror
+            yield Finding("bad", name, f"{path}: {why}", "Name a readable PEM file, or unset it.")
+        else:
+            yield Finding("ok", name, f"{path} is trusted as well")
+
+
+def proxy(asked: Space | str | None) -> Finding:
+    """Say which way leads to mem9, as the environment has it."""
+    base_url = asked.base_url if isinstance(asked, Space) else asked or HOSTED
+    try:
+        found = proxy_for(URL(base_url))
+    except UnusableProxy as exc:
+        kind = exc.scheme or "malformed"
+        return Finding(
+            "bad",
+            "proxy",
+            f"for {base_url} the environment names a proxy that cannot be used ({kind})",
+            "Only http:// and https:// proxies can: change HTTPS_PROXY or ALL_PROXY, or except "
+            "the host with NO_PROXY.",
+        )
+    except ValueError:
+        return Finding("bad", "proxy", f"{base_url} is no address", "Correct the base URL.")
+    if found is None:
+        return Finding("ok", "proxy", f"none: {base_url} is asked directly")
+    where = f"{found.scheme}://{found.host}:{found.port}"  # without its password
+    return Finding("ok", "proxy", f"{base_url} is asked through {where}")
 
 
 async def mem9(asked: Space | str | None) -> Finding:

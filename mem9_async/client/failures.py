@@ -4,6 +4,8 @@ import ssl
 
 import aiohttp
 
+from mem9_async.client.causes import cause_of
+from mem9_async.client.proxies import UnusableProxy
 from mem9_async.client.session import PoolTimeout
 from mem9_async.models.outcome import ErrorType, Outcome
 
@@ -14,6 +16,7 @@ FAILURES = (aiohttp.ClientError, OSError, TimeoutError, ValueError)
 # First match wins: subclasses stand before their bases.
 _TYPES: tuple[tuple[type[BaseException], ErrorType], ...] = (
     (PoolTimeout, ErrorType.POOL_TIMEOUT),
+    (UnusableProxy, ErrorType.CONNECTION_REFUSED),
     (aiohttp.ConnectionTimeoutError, ErrorType.CONNECT_TIMEOUT),
     (aiohttp.ClientConnectorDNSError, ErrorType.DNS_ERROR),
     (aiohttp.ClientSSLError, ErrorType.TLS_ERROR),
@@ -57,11 +60,12 @@ _NOT_SENT = frozenset(
 def of_failure(exc: BaseException, *, duration_s: float = 0.0) -> Outcome:
     """Say what *exc*, one of FAILURES, means. Never quotes it: it may hold an address or a key."""
     error_type = _type(exc)
+    cause = cause_of(exc)
     return Outcome(
         error_type=error_type,
         maybe_sent=error_type not in _NOT_SENT,
-        error=_SENTENCES[error_type],
-        error_code=_code(exc),
+        error=cause.sentence if cause else _SENTENCES[error_type],
+        error_code=cause.code if cause else _code(exc),
         duration_s=duration_s,
     )
 
@@ -76,8 +80,6 @@ def _type(exc: BaseException) -> ErrorType:
 
 
 def _code(exc: BaseException) -> str | None:
-    if isinstance(exc, aiohttp.ClientHttpProxyError | aiohttp.ClientProxyConnectionError):
-        return "proxy_failed"
     if isinstance(exc, ValueError | aiohttp.NonHttpUrlClientError):
         return None if isinstance(exc, ssl.SSLError) else "invalid_url"
     return None

@@ -13,6 +13,7 @@ import aiohttp
 from yarl import URL
 
 from mem9_async.client.proxies import proxy_for
+from mem9_async.client.trust import context
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -23,7 +24,7 @@ ERROR_BODY_MAX = 64 * KIB
 DNS_TTL_S = 30
 
 _HEADER_MAX = 64 * KIB  # one line; policies and cookies of gateways reach 20 kB
-_HEADERS_MAX = 64
+_HEADERS_MAX = 128
 _SHORTEST_S = 0.001  # aiohttp takes 0 for "no limit"
 _CONNECT_SHARE = 0.9  # of the whole time: else which timer ends a slow connect is a toss-up
 
@@ -128,23 +129,30 @@ class Pool:
         send = self._opened().request
         if not request.may_resend and request.method != "POST":  # aiohttp never resends a POST
             send = partial(send, middlewares=(_send_once,))
-        async with send(
-            request.method,
-            request.url,
-            params=request.params,
-            headers=request.headers,
-            data=request.body,
-            proxy=self._proxy(request.url),
-            allow_redirects=False,
-            timeout=timeout,
-        ) as response:
-            limit = request.body_max if response.status < 300 else ERROR_BODY_MAX
-            body, whole, overflowed = await _read(response, limit)
-            if not whole:
-                response.close()
-            retry_after = tuple(response.headers.getall("Retry-After", ()))
-            key = request.headers.get("X-API-Key", "")
-            return Response(response.status, retry_after, body, whole, overflowed, key)
+        proxy = self._proxy(request.url)
+        try:
+            async with send(
+                request.method,
+                request.url,
+                params=request.params,
+                headers=request.headers,
+                data=request.body,
+                proxy=proxy,
+                allow_redirects=False,
+                timeout=timeout,
+            ) as response:
+                limit = request.body_max if response.status < 300 else ERROR_BODY_MAX
+                body, whole, overflowed = await _read(response, limit)
+                if not whole:
+                    response.close()
+                retry_after = tuple(response.headers.getall("Retry-After", ()))
+                key = request.headers.get("X-API-Key", "")
+                return Response(response.status, retry_after, body, whole, overflowed, key)
+        except aiohttp.ClientConnectorDNSError as exc:
+            if proxy is None or exc.host != proxy.host:
+                raise
+            # The name of the proxy cannot be resolved: nothing is said about mem9's.
+            raise aiohttp.ClientProxyConnectionError(exc._conn_key, exc.os_error) from exc
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -153,6 +161,7 @@ class Pool:
                     limit=self._limit,
                     keepalive_timeout=self._keepalive_idle_s,
                     ttl_dns_cache=DNS_TTL_S,
+                    ssl=context(),
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": "mem9-async"},

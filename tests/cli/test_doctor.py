@@ -10,6 +10,7 @@ from rich.console import Console
 from mem9_async.cli import doctor
 from mem9_async.settings import Settings
 from tests.cli.conftest import Served
+from tests.faults import certificates
 
 
 def seen(findings: list[doctor.Finding], subject: str) -> doctor.Finding:
@@ -143,3 +144,43 @@ async def test_provision_says_why_it_made_nothing() -> None:
 
     assert not await doctor.provision(Console(file=shown), "http://127.0.0.1:9")
     assert shown.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("environment", "level", "says"),
+    [
+        ({}, "ok", "directly"),
+        ({"HTTPS_PROXY": "http://me:secret@proxy.test:3128"}, "ok", "http://proxy.test:3128"),
+        ({"ALL_PROXY": "http://proxy.test:3128", "NO_PROXY": "*.mem9.ai"}, "ok", "directly"),
+        ({"ALL_PROXY": "socks5://proxy.test:1080"}, "bad", "socks5"),
+    ],
+)
+def test_the_way_to_mem9_is_shown(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], level: str, says: str
+) -> None:
+    """Which proxy would be used, without its password."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    found = doctor.proxy(None)
+
+    assert (found.level, says in found.says) == (level, True)
+    assert "secret" not in found.says
+
+
+def test_a_file_of_authorities_that_cannot_be_read_is_bad(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """One that holds some is trusted, whichever variable names it."""
+    (tmp_path / "empty.pem").write_text("")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "empty.pem"))
+    monkeypatch.setenv("CURL_CA_BUNDLE", str(certificates.make(tmp_path).ca))
+
+    findings = list(doctor.authorities())
+
+    assert [(each.subject, each.level) for each in findings] == [
+        ("SSL_CERT_FILE", "bad"),
+        ("REQUESTS_CA_BUNDLE", "bad"),
+        ("CURL_CA_BUNDLE", "ok"),
+    ]

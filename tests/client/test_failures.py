@@ -1,5 +1,6 @@
 """Requests that ended without an answer."""
 
+import errno
 import ssl
 from unittest.mock import Mock
 
@@ -8,6 +9,7 @@ import pytest
 from aiohttp.client_reqrep import ConnectionKey
 
 from mem9_async.client.failures import FAILURES, of_failure
+from mem9_async.client.proxies import UnusableProxy
 from mem9_async.client.session import ConnectionDied, PoolTimeout
 from mem9_async.models.outcome import ErrorType
 from tests.client.builders import KEY
@@ -38,7 +40,26 @@ REFUSED = ConnectionRefusedError(111, KEY)
             aiohttp.ClientHttpProxyError(Mock(), (), status=502, message=KEY),
             E.CONNECTION_REFUSED,
             False,
-            "proxy_failed",
+            "proxy_denied",
+        ),
+        (
+            aiohttp.ClientHttpProxyError(Mock(), (), status=407, message=KEY),
+            E.CONNECTION_REFUSED,
+            False,
+            "proxy_auth_required",
+        ),
+        (UnusableProxy("socks5"), E.CONNECTION_REFUSED, False, "proxy_unsupported"),
+        (
+            aiohttp.ClientConnectorError(WHERE, OSError(errno.EMFILE, KEY)),
+            E.CONNECTION_REFUSED,
+            False,
+            "no_file_descriptors",
+        ),
+        (
+            aiohttp.ClientConnectorError(WHERE, OSError(errno.EHOSTUNREACH, KEY)),
+            E.CONNECTION_REFUSED,
+            False,
+            "host_unreachable",
         ),
         (aiohttp.ConnectionTimeoutError(KEY), E.CONNECT_TIMEOUT, False, None),
         (aiohttp.ClientConnectorSSLError(WHERE, ssl.SSLError(1, KEY)), E.TLS_ERROR, False, None),
@@ -46,7 +67,7 @@ REFUSED = ConnectionRefusedError(111, KEY)
             aiohttp.ClientConnectorCertificateError(WHERE, ssl.SSLCertVerificationError(1, KEY)),
             E.TLS_ERROR,
             False,
-            None,
+            "certificate_invalid",
         ),
         (PoolTimeout(), E.POOL_TIMEOUT, False, None),
         (ConnectionDied(KEY), E.CONNECTION_RESET, True, None),

@@ -42,8 +42,12 @@ class Certificates:
         return ssl.create_default_context(cafile=str(self.ca))
 
 
-def make(directory: Path) -> Certificates:
-    """Write a fresh authority, a server certificate signed by it, and a self-signed one."""
+def make(directory: Path, *, host: str | None = None, valid: timedelta = _LIFETIME) -> Certificates:
+    """Write a fresh authority, a server certificate signed by it, and a self-signed one.
+
+    With *host* the server's certificate is for that name alone; a negative *valid* makes it one
+    that expired so long ago.
+    """
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca_name = _name("mem9_async test authority")
     ca = (
@@ -53,7 +57,7 @@ def make(directory: Path) -> Certificates:
         .sign(ca_key, hashes.SHA256())
     )
     good_key = ec.generate_private_key(ec.SECP256R1())
-    good = _leaf(_name("localhost"), ca_name, good_key, signer=ca_key)
+    good = _leaf(_name("localhost"), ca_name, good_key, signer=ca_key, host=host, valid=valid)
     bad_key = ec.generate_private_key(ec.SECP256R1())
     bad_name = _name("localhost self-signed")
     bad = _leaf(bad_name, bad_name, bad_key, signer=bad_key)
@@ -88,7 +92,10 @@ def _name(common_name: str) -> x509.Name:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    valid: timedelta = _LIFETIME,
 ) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
@@ -97,8 +104,8 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + _LIFETIME)
+        .not_valid_before(now - abs(valid) - timedelta(hours=1))
+        .not_valid_after(now + valid)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
 
@@ -109,13 +116,17 @@ def _leaf(
     key: ec.EllipticCurvePrivateKey,
     *,
     signer: ec.EllipticCurvePrivateKey,
+    host: str | None = None,
+    valid: timedelta = _LIFETIME,
 ) -> x509.Certificate:
     names = x509.SubjectAlternativeName(
-        [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
+        [x509.DNSName(host)]
+        if host
+        else [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
     )
     authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
     return (
-        _builder(subject, issuer, key)
+        _builder(subject, issuer, key, valid)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(sign=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
