@@ -14,6 +14,7 @@ REQUEST_FAILED = "mem9 request failed"
 _DENIED_WAIT_S = 60.0  # mem9's post-quota window, where it names no wait
 _NO_ROUTE = "route_not_found"
 _TOO_LARGE = "answer_too_large"
+_ADDRESS_TOO_LONG = (414, 431)
 
 #: error_type -> what a caller can make of it, and whether the same call may succeed later.
 _ADVICE: dict[ErrorType, tuple[Reason, bool]] = {
@@ -74,6 +75,15 @@ def of_outcome(outcome: Outcome) -> Failure:
         code, reason = _NO_ROUTE, "unavailable"
     elif outcome.error_code == _TOO_LARGE:
         code, reason, retryable = _TOO_LARGE, "invalid_request", False
+    elif outcome.http_status in _ADDRESS_TOO_LONG:
+        return Failure(
+            error="The server takes no address this long: search with a shorter phrase, or with "
+            "fewer filters.",
+            code="query_too_long",
+            status_code=outcome.http_status,
+            detail=outcome.detail,
+            retry=Retry(reason="invalid_request", retryable=False),
+        )
     answered = outcome.http_status is not None and error_type is not ErrorType.INVALID_RESPONSE
     return Failure(
         error=REQUEST_FAILED if answered else outcome.error or REQUEST_FAILED,

@@ -2,6 +2,7 @@
 
 import re
 from typing import Literal
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict
 
@@ -18,6 +19,8 @@ SEARCH_MAX = 20
 PAGE_DEFAULT = 20
 PAGE_MAX = 200  # above this mem9 answers with its default of 10 instead
 MAX_QUERY_CHARS = 4_000  # the query travels in the address line
+# Encoded. Gateways and many servers take 8,190 bytes of address line; filters need some of them.
+MAX_QUERY_BYTES = 7_000
 MAX_IDS = 10_000
 MAX_IDS_ISOLATED = 50  # each is looked up before it is deleted
 _MEMORY_TYPES = frozenset({"insight", "pinned", "session"})
@@ -83,6 +86,14 @@ def search(call: Call) -> SearchCommand:
         raise InvalidRequest(
             f"query has {len(query)} characters; the limit is {MAX_QUERY_CHARS}. Search with a "
             "short phrase instead.",
+            code="query_too_long",
+        )
+    in_address = len(quote(query, safe=""))
+    if in_address > MAX_QUERY_BYTES:
+        raise InvalidRequest(
+            f"query has {in_address} bytes as it travels in the address, where most characters "
+            f"beyond ASCII take nine or six; the limit is {MAX_QUERY_BYTES}. Search with a short "
+            "phrase instead.",
             code="query_too_long",
         )
     retry_query = None

@@ -95,6 +95,19 @@ def test_a_wrong_address_is_not_a_missing_memory() -> None:
     assert (failure.retry.reason, failure.retry.retryable) == ("unavailable", False)
 
 
+@pytest.mark.parametrize("status", [414, 431])
+def test_an_address_that_is_too_long_for_a_gateway_is_told_as_that(status: int) -> None:
+    """Its own page says nothing to a model."""
+    outcome = Outcome(error_type=ErrorType.TOO_LARGE, http_status=status, detail="<html>")
+
+    failure = failures.of_outcome(outcome)
+
+    assert failure.code == "query_too_long"
+    assert "shorter" in failure.error
+    assert failure.retry is not None
+    assert (failure.retry.reason, failure.retry.retryable) == ("invalid_request", False)
+
+
 def _denied(status: int, *, passes: bool = False, **parts: object) -> Outcome:
     error_type = ErrorType.RATE_LIMITED if passes else ErrorType.QUOTA_EXHAUSTED
     denial = QuotaDenial.model_validate({"message": "Denied.", "user_message": "Say so.", **parts})

@@ -41,6 +41,20 @@ class TestSearch:
 
         assert refused.value.code == "query_too_long"
 
+    @pytest.mark.parametrize(
+        ("query", "fits"),
+        [("愿" * 777, True), ("愿" * 778, False), ("é" * 1_167, False), ("q" * 4_000, True)],
+    )
+    def test_counts_a_query_as_it_travels(self, query: str, fits: bool) -> None:
+        """A thousand Chinese characters are nine thousand bytes of address line."""
+        if fits:
+            assert params.search(call({"query": query})).query.query == query
+            return
+        with pytest.raises(InvalidRequest, match="short phrase") as refused:
+            params.search(call({"query": query}))
+
+        assert refused.value.code == "query_too_long"
+
     @pytest.mark.parametrize(("limit", "read"), [(500, 20), ("many", 10), (0, 1), (True, 10)])
     def test_clamps_the_limit(self, limit: object, read: int) -> None:
         """Never a refusal for a number."""
