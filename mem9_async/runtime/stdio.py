@@ -6,6 +6,7 @@ the interpreter, and hands each call on through a queue and an emulated thread p
 """
 
 import os
+import re
 import stat
 import sys
 from collections.abc import Callable
@@ -15,8 +16,8 @@ import structlog
 from dify_plugin.core.entities.plugin.io import PluginInStream, PluginInStreamEvent
 from dify_plugin.core.server.stdio.request_reader import StdioRequestReader
 from dify_plugin.core.server.stdio.response_writer import StdioResponseWriter
-from pydantic_core import from_json
 
+from mem9_async.client.decoding import json_object
 from mem9_async.queue.troubles import place_of
 from mem9_async.runtime.splitter import LineSplitter
 
@@ -25,6 +26,7 @@ log = structlog.get_logger()
 _READ = 1  # libev's flag
 _PIECE_BYTES = 65_536
 _REST_S = 1.0
+_SESSION = re.compile(rb'"session_id"\s*:\s*"([^"\\]{1,200})"')
 
 Take = Callable[[PluginInStream], None]
 
@@ -106,7 +108,7 @@ class PipeReader(StdioRequestReader):
 
     def _line(self, line: bytes) -> None:
         try:
-            given = from_json(line)
+            given = json_object(line)
             call = PluginInStream(
                 session_id=given["session_id"],
                 conversation_id=given.get("conversation_id"),
@@ -120,12 +122,25 @@ class PipeReader(StdioRequestReader):
                 writer=self._writer,
             )
         except Exception as exc:
-            self._writer.error(data={"error": f"no call can be read from this line: {exc}"})
+            self._refuse(line, exc)
             return
         if call.event is PluginInStreamEvent.Request:
             self._take(call)
         else:
             self._process_line(call)  # the answer to a question of the SDK's to Dify
+
+    def _refuse(self, line: bytes, why: Exception) -> None:
+        """End the call that *line* was meant to be: the daemon would wait for it without end."""
+        told = f"no call can be read from this line: {why}"
+        self._writer.error(data={"error": told})
+        if named := _SESSION.search(line):
+            session_id = named[1].decode("utf-8", "replace")
+            error = {"error_type": type(why).__name__, "message": told, "args": {}}
+            for data in (
+                self._writer.stream_error_object(data=error),
+                self._writer.stream_end_object(),
+            ):
+                self._writer.session_message(session_id=session_id, data=data)
 
 
 class PipeWriter(StdioResponseWriter):

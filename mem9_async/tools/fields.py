@@ -41,7 +41,7 @@ def clean(value: str) -> str:
         try:
             value.encode()
         except UnicodeEncodeError:
-            value = value.encode("utf-8", "replace").decode()
+            value = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return value.strip()
 
 

@@ -204,14 +204,13 @@ async def test_odd_values_never_end_the_process(setting: Setting) -> None:
     "messages",
     [
         "[" * 100_000,
-        '[{"role":"user","content":"\\ud800"}]',
         '[{"role":"user","content":NaN}]',
         '{"role":"user"}',
         '[{"role":"user","content":"x"}, 7]',
         '[{"role":"' + "r" * 21 + '","content":"x"}]',
         "[{}]",
     ],
-    ids=["deep", "half-a-surrogate", "nan", "object", "number", "long-role", "empty-entry"],
+    ids=["deep", "nan", "object", "number", "long-role", "empty-entry"],
 )
 async def test_messages_that_cannot_be_read_are_refused(setting: Setting, messages: str) -> None:
     """And never end in the queue."""

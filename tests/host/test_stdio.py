@@ -117,6 +117,38 @@ def test_a_line_of_megabytes_is_read(tmp_path: Path) -> None:
         assert process.ok("next")
 
 
+def test_half_a_character_in_a_line_hangs_no_call(tmp_path: Path) -> None:
+    """JSON can hold it, UTF-8 cannot: it is replaced, and the call is carried out."""
+    with piped(tmp_path) as process:
+        broken = line("half", "tea MARK").replace(b"MARK", b"\\ud83d")
+        raw = line("raw", "tea MARK").replace(b"MARK", b"\xff")
+        process.say(broken + raw + line("next"))
+        process.ended("half", "raw", "next")
+
+        assert [process.ok(each) for each in ("half", "raw", "next")] == [True] * 3
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b'{"session_id":"lost","event":"request","data":{"type":"tool","secret":"sk-no"\n',
+        b'{"session_id": "lost", "event": "other", "data": {}}\n',
+        b'{"event":"request","session_id":"lost"}\n',
+        b'{"session_id":"lost","event":"request","data":[}\n',
+    ],
+)
+def test_a_call_that_cannot_be_read_ends_where_it_says_whose_it_is(
+    tmp_path: Path, bad: bytes
+) -> None:
+    """The daemon would wait for its end until its own time is over."""
+    with piped(tmp_path) as process:
+        process.say(bad + line("next"))
+        process.ended("lost", "next")
+
+        assert "no call can be read from this line" in json.dumps(process.of("lost"))
+        assert "sk-no" not in json.dumps(process.lines)
+
+
 @pytest.mark.parametrize(
     "bad",
     [
@@ -223,11 +255,8 @@ serve()
 def test_a_stdin_without_calls_costs_no_processor_time(tmp_path: Path) -> None:
     """The SDK's reader asks an empty file for more as fast as it can."""
     with Path(os.devnull).open("rb") as nothing, piped(tmp_path, nothing) as process:
-        time.sleep(4)
-        before_s = _used_s(process.process.pid)
-        time.sleep(1)
-
-        assert _used_s(process.process.pid) - before_s < 0.5
+        _rests(process.process.pid)
+        assert process.process.poll() is None
 
 
 async def test_what_was_accepted_is_delivered_after_the_daemon_has_closed_the_pipe(
@@ -240,15 +269,26 @@ async def test_what_was_accepted_is_delivered_after_the_daemon_has_closed_the_pi
         await host.invoke("memory_store", {"content": "tea"}, credentials(server.url, "sk-s"))
         host._stdin.close()
         await eventually(lambda: len(server.records.arrived) == 1)
-        before_s = _used_s(host.pid)
-        await asyncio.sleep(1.0)
+        await asyncio.to_thread(_rests, host.pid)
 
         assert host.alive
-        assert _used_s(host.pid) - before_s < 0.5
 
 
 def _threads(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/task").iterdir()))
+
+
+def _rests(pid: int) -> None:
+    """Wait for a second in which the process uses less than half a core: a spin never has one.
+
+    However long the start takes on a busy machine.
+    """
+    for _ in range(300):
+        before_s = _used_s(pid)
+        time.sleep(1.0)
+        if _used_s(pid) - before_s < 0.5:
+            return
+    raise AssertionError("the process never rests")
 
 
 def _used_s(pid: int) -> float:

@@ -19,7 +19,7 @@ class TestText:
             (42, "42"),
             (1.5, "1.5"),
             ("a\x00b", "ab"),
-            ("half \ud83d of it", "half ? of it"),
+            ("half \ud83d of it", "half \ufffd of it"),
             ("喜欢 Python 🐍", "喜欢 Python 🐍"),
         ],
     )
