@@ -8,8 +8,9 @@ of the hub writes them. Never content, never a key: events carry keyed hashes an
 import logging
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, MutableMapping
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import structlog
@@ -20,6 +21,8 @@ from mem9_async.queue.ids import uuid7
 _MAX_LINE_BYTES = 4096
 _MAX_RELAYED = 20_000
 _REPEAT_WINDOW_S = 10.0
+_SAMPLE_FIRST = 100  # a second, of each event
+_SAMPLE_THEN = 100
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 Event = MutableMapping[str, Any]
@@ -93,6 +96,36 @@ class _RepeatLimit:
         return event
 
 
+class _Sample:
+    """Lets the first hundred of an event in a second through, then one for every hundred.
+
+    A busy plugin writes a bounded number of lines a second, a quiet one every line. `sampled` on
+    a line says how many events it stands for.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._second = 0
+        self._counts: Counter[object] = Counter()
+
+    def __call__(self, logger: object, method: str, event: Event) -> Event:
+        if method != "info":
+            return event
+        second = int(self._clock())
+        if second != self._second:
+            self._second = second
+            self._counts.clear()
+        name = event.get("event")
+        self._counts[name] += 1
+        beyond = self._counts[name] - _SAMPLE_FIRST
+        if beyond <= 0:
+            return event
+        if beyond % _SAMPLE_THEN:
+            raise structlog.DropEvent
+        event["sampled"] = _SAMPLE_THEN
+        return event
+
+
 class _Output:
     def __init__(self, send: Callable[[str, str], None]) -> None:
         self._send = send
@@ -111,7 +144,7 @@ def _render(
     ) -> tuple[tuple[str, str], dict[str, object]]:
         record: dict[str, object] = {
             "event": event.pop("event"),
-            "ts": round(time.time(), 3),
+            "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "level": method,
         }
         record.update((name, value) for name, value in event.items() if value is not None)
@@ -127,10 +160,15 @@ def _render(
 
 
 def configure(send: Callable[[str, str], None], *, level: str, version: str) -> None:
-    """Send every event of at least *level* to *send(level, json)* from now on."""
+    """Send every event of at least *level* to *send(level, json)* from now on.
+
+    At debug all are sent; else frequent ones of level info are sampled.
+    """
+    sampling = [] if level == "debug" else [_Sample(time.monotonic)]
     structlog.configure(
         processors=[
             _RepeatLimit(time.monotonic),
+            *sampling,
             _render(uuid7().hex()[-8:], version),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),

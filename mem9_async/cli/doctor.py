@@ -26,6 +26,7 @@ from mem9_async.models.outcome import ErrorType
 from mem9_async.models.space import Space
 from mem9_async.runtime.places import data_directory, journal_directory
 from mem9_async.settings import Settings
+from mem9_async.version import VERSION
 
 HOSTED = "https://api.mem9.ai"
 _MIB = 1024 * 1024
@@ -76,7 +77,8 @@ async def examine(
     settings, problems = configuration.load()
     if data_dir is not None:
         settings = settings.model_copy(update={"data_dir": data_dir})
-    findings = [python(sys.version_info[:3]), sqlite(sqlite3.sqlite_version_info[:3])]
+    findings = [Finding("ok", "mem9_async", VERSION)]
+    findings += [python(sys.version_info[:3]), sqlite(sqlite3.sqlite_version_info[:3])]
     findings += packages()
     findings += [Finding("bad", "setting", problem, "Correct it.") for problem in problems]
     findings += directory(settings, Path.cwd())

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from mem9_async.version import stated
+
 MAX_BYTES = 50 * 1024 * 1024
 _FILES = (
     "manifest.yaml",
@@ -28,7 +30,6 @@ _FILES = (
 )
 _FOLDERS = ("_assets", "mem9_async", "readme")
 _LEFT_OUT = frozenset({"__pycache__", ".DS_Store"})
-_VERSION = re.compile(r"^version:\s*['\"]?([\w.\-]+)", re.MULTILINE)
 _PIN = re.compile(r"^([A-Za-z0-9._\-]+==[^\s;\\]+)", re.MULTILINE)
 _OLDEST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -86,10 +87,9 @@ def _sources(root: Path) -> Iterator[Path]:
 
 def _version(root: Path) -> str:
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"]
-    found = _VERSION.search((root / "manifest.yaml").read_text())
-    if found is None or found[1] != project:
-        stated = found[1] if found else None
-        raise PackageRefused(f"manifest.yaml says version {stated}, pyproject.toml {project}")
+    found = stated(root / "manifest.yaml")
+    if found != project:
+        raise PackageRefused(f"manifest.yaml says version {found}, pyproject.toml {project}")
     return str(project)
 
 

@@ -14,6 +14,7 @@ from yarl import URL
 
 from mem9_async.client.proxies import proxy_for
 from mem9_async.client.trust import context
+from mem9_async.version import VERSION
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -164,7 +165,7 @@ class Pool:
                     ssl=context(),
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                headers={"User-Agent": "mem9-async"},
+                headers={"User-Agent": f"mem9-async/{VERSION}"},
                 max_line_size=_HEADER_MAX,
                 max_field_size=_HEADER_MAX,
                 max_headers=_HEADERS_MAX,

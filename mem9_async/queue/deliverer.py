@@ -29,6 +29,7 @@ from mem9_async.queue.troubles import place_of
 
 log = structlog.get_logger()
 
+_IDS_MOST = 20  # in one line of the log
 _TAKEN_IN_A_TURN = 16
 _UNWRITABLE_WAIT_S = 2.0  # what cannot be written is tried again soon: space may return any time
 
@@ -313,19 +314,14 @@ class Deliverer:
             )
 
     def _log_success(self, frozen: Frozen, outcome: Outcome, *, redelivered: bool) -> None:
-        queue_age_s = round(self._clock.now() - frozen.oldest_at, 3)
-        log.debug(
-            "attempt.succeeded",
+        log.info(
+            "batch.delivered",
+            job_ids=frozen.batch.job_ids[:_IDS_MOST],
+            outcome=outcome.confirmation,
             attempt=frozen.batch.attempt,
             http_status=outcome.http_status,
             duration_s=round(outcome.duration_s, 4),
-            **_names(frozen),
-        )
-        log.debug(
-            "job.delivered",
-            job_ids=frozen.batch.job_ids,
-            outcome=outcome.confirmation,
-            queue_age_s=queue_age_s,
+            queue_age_s=round(self._clock.now() - frozen.oldest_at, 3),
             redelivered=redelivered,
             **_names(frozen),
         )

@@ -101,7 +101,7 @@ class Accepting:
         space_id = each.space_id
         trouble: Trouble | None = None
         try:
-            log.debug(
+            log.info(
                 "job.accepted",
                 job_id=each.job_id,
                 lane=each.lane_name,

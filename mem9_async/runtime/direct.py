@@ -48,7 +48,8 @@ class Direct:
             payloads=(job.payload,),
             confirmation=self._confirmation,
         )
-        ends_at = time.monotonic() + self._timeout_s
+        began = time.monotonic()
+        ends_at = began + self._timeout_s
         outcome: Outcome | None = None
         maybe_sent = False
         try:
@@ -69,7 +70,18 @@ class Direct:
             # One of the tries may have arrived, whatever became of the last.
             outcome = outcome.model_copy(update={"maybe_sent": True})
         if outcome is not None and outcome.ok:
-            log.debug("job.delivered", job_ids=(job_id,), outcome=outcome.confirmation)
+            log.info(
+                "batch.delivered",
+                job_ids=(job_id,),
+                outcome=outcome.confirmation,
+                attempt=attempt,
+                http_status=outcome.http_status,
+                duration_s=round(outcome.duration_s, 4),
+                queue_age_s=round(time.monotonic() - began, 3),
+                redelivered=maybe_sent,
+                jobs=1,
+                bytes=job.payload.size_bytes,
+            )
         elif outcome is not None:
             log.warning("attempt.failed", stage="sending", error_type=outcome.error_type, jobs=1)
         return Receipt(

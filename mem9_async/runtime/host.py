@@ -4,7 +4,6 @@ import gc
 import os
 import signal
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import gevent
@@ -17,6 +16,7 @@ from mem9_async.queue.troubles import place_of
 from mem9_async.runtime import current, stdio
 from mem9_async.runtime.plugin import Plugin
 from mem9_async.runtime.server import Server
+from mem9_async.version import VERSION
 
 log = structlog.get_logger()
 
@@ -35,7 +35,7 @@ def serve() -> None:
     stdio.buffer_stdout()
     loaded, problems = settings.load()
     relay = logs.Relay()
-    logs.configure(relay.send, level=loaded.log_level, version=_version())
+    logs.configure(relay.send, level=loaded.log_level, version=VERSION)
     _relay_on_hub(relay)
     for problem in problems:
         log.warning("setting.ignored", reason=problem)
@@ -86,10 +86,3 @@ def _relay_on_hub(relay: logs.Relay) -> None:
 
     gevent.spawn(pump)
     relay.attach(lambda: hub.loop.run_callback_threadsafe(waiting.set))
-
-
-def _version() -> str:
-    try:
-        return version("mem9-async")
-    except PackageNotFoundError:  # Dify installs the dependencies, not the project
-        return "0.1.0"

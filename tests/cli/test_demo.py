@@ -68,13 +68,13 @@ def test_a_refused_store_is_not_counted_as_accepted() -> None:
 def test_requests_are_counted_from_the_log() -> None:
     """One per attempt, other events aside."""
     progress = Progress()
-    for event in ("attempt.started", "attempt.succeeded", "attempt.started"):
+    for event in ("attempt.started", "batch.delivered", "attempt.started"):
         message = json.dumps({"event": event, "lane": "ab", "jobs": 2})
         line = json.dumps({"event": "log", "data": {"message": message}})
         progress.logged(LogLine(line.encode(), 0.0))
 
     assert progress.requests == 2
-    assert "attempt.succeeded  lane ab, 2 job(s)" in progress.events[0]
+    assert "batch.delivered  lane ab, 2 job(s)" in progress.events[0]
 
 
 def test_a_terminal_gets_a_table_and_a_pipe_gets_lines() -> None:

@@ -230,7 +230,7 @@ class Harness:
 
     def _inspect(self, process: Plugin) -> None:
         self.result.broken_lines += len(process.host.lines_not_json)
-        for line in process.logs("job.delivered"):
+        for line in process.logs("batch.delivered"):
             ids = line.fields.get("job_ids")
             if line.fields.get("redelivered") and isinstance(ids, list):
                 self._told.update(map(str, ids))

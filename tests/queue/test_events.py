@@ -40,16 +40,18 @@ def _events(answer: Answer, *, seconds: float = 5.0) -> list[MutableMapping[str,
 
 
 def test_a_batchs_life_is_told_step_by_step() -> None:
-    """Frozen, started, succeeded, delivered: one line each, all naming the same batch and lane."""
+    """Frozen, started, delivered: one line each, all naming the same batch and lane."""
     logged = _events(always(TAKEN))
 
     mine = [event for event in logged if event.get("jobs") == 3]
     assert [event["event"] for event in mine] == [
         "batch.frozen",
         "attempt.started",
-        "attempt.succeeded",
-        "job.delivered",
+        "batch.delivered",
     ]
+    assert mine[-1]["log_level"] == "info"
+    told = {"job_ids", "bytes", "attempt", "http_status", "duration_s", "queue_age_s"}
+    assert {*told, "redelivered", "jobs"} <= mine[-1].keys()
     assert len({event["batch_id"] for event in mine}) == 1
     assert len({event["lane"] for event in mine}) == 1
     assert all(len(event["space"]) == 8 for event in mine)

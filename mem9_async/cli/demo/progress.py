@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from mem9_async.cli.answers import LogLine, ToolAnswer
 from mem9_async.cli.percentile import percentile
 
-_SHOWN = frozenset({"attempt.succeeded", "attempt.failed", "space.parked", "job.dead_lettered"})
+_SHOWN = frozenset({"batch.delivered", "attempt.failed", "space.parked", "job.dead_lettered"})
 
 
 class _Counts(BaseModel):
