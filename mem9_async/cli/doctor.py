@@ -24,6 +24,7 @@ from mem9_async.client.proxies import UnusableProxy, proxy_for
 from mem9_async.models.errors import RequestFailed
 from mem9_async.models.outcome import ErrorType
 from mem9_async.models.space import Space
+from mem9_async.runtime import mounts
 from mem9_async.runtime.places import data_directory, journal_directory
 from mem9_async.settings import Settings
 from mem9_async.version import VERSION
@@ -156,6 +157,15 @@ def directory(settings: Settings, working_directory: Path) -> Iterator[Finding]:
         return
     state = "writable" if place == existing else "not there yet, can be made"
     yield Finding("ok", "data directory", f"{place} ({state})")
+    weakness = mounts.weakness(place)
+    if weakness:
+        yield Finding(
+            "note",
+            "data directory",
+            weakness,
+            "Mount a volume that lasts, on a local disk, and name a directory on it in "
+            "MEM9_ASYNC_DATA_DIR.",
+        )
     journals = list(journal_directory(place).glob("*.db"))
     if journals:
         yield Finding(

@@ -102,7 +102,7 @@ class Reporting:
             )
             or None,
             durability=self._storage.durability,
-            durability_reason=self._storage.reason,
+            durability_reason=self._storage.reason or self._storage.weakness,
             counts=stats.counts,
             delivered=delivered,
             redelivered=redelivered,

@@ -20,6 +20,7 @@ from mem9_async.queue.ownership import (
 )
 from mem9_async.queue.reserve import Reserve
 from mem9_async.queue.sealing import Sealer, load_secret
+from mem9_async.runtime import mounts
 from mem9_async.runtime.places import data_directory, journal_directory, key_file
 from mem9_async.runtime.rescue import Rescues
 from mem9_async.settings import Settings
@@ -40,6 +41,8 @@ class Storage:
     directory: Path | None
     claim: Claim | None
     reason: str | None = None
+    #: Why the directory may not last; told, though what a killed process needs is kept.
+    weakness: str | None = None
     reserve: Reserve | None = None
     damaged: str | None = None  #: set when the journal turned out to be damaged in use
     vanished: bool = False  #: somebody has removed the file: what is written is kept nowhere
@@ -122,7 +125,11 @@ def open_storage(
         return in_memory(settings, f"the journal cannot be opened: {exc}", secret=secret)
     journal, claim = found
     log.info("journal.opened", journal_id=journal.file.journal_id)
-    return _stored(journal, sealer, secret, settings, directory, claim, rescues)
+    storage = _stored(journal, sealer, secret, settings, directory, claim, rescues)
+    storage.weakness = mounts.weakness(directory)
+    if storage.weakness:
+        log.warning("storage.not_lasting", reason=storage.weakness)
+    return storage
 
 
 def can_be_kept(settings: Settings, working_directory: Path) -> bool:

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from mem9_async.cli import doctor
+from mem9_async.runtime import mounts
 from mem9_async.settings import Settings
 from tests.cli.conftest import Served
 from tests.faults import certificates
@@ -184,3 +185,20 @@ def test_a_file_of_authorities_that_cannot_be_read_is_bad(
         ("REQUESTS_CA_BUNDLE", "bad"),
         ("CURL_CA_BUNDLE", "ok"),
     ]
+
+
+def test_a_data_directory_that_may_not_last_is_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the remedy: a volume."""
+    listed = tmp_path / "mountinfo"
+    listed.write_text("30 1 0:28 / / rw - tmpfs tmpfs rw\n")
+    monkeypatch.setattr(mounts, "_MOUNTS", listed)
+
+    notes = [
+        each
+        for each in doctor.directory(Settings(data_dir=tmp_path / "data"), tmp_path)
+        if each.level == "note"
+    ]
+
+    assert ["tmpfs" in note.says and "MEM9_ASYNC_DATA_DIR" in note.fix for note in notes] == [True]

@@ -12,6 +12,7 @@ from mem9_async.models.job import Message, NewJob, Turn
 from mem9_async.models.space import Lane, Space
 from mem9_async.queue.journal import JournalFile
 from mem9_async.queue.ownership import claim_orphans
+from mem9_async.runtime import mounts
 from mem9_async.runtime.places import journal_directory, key_file
 from mem9_async.runtime.storage import Storage, open_claimed, open_storage
 from mem9_async.settings import Settings
@@ -100,6 +101,23 @@ class TestPlaces:
         assert storage.durability == "none"
         assert storage.reason
         assert "data directory" in storage.reason
+        storage.close()
+
+    def test_a_place_that_may_not_last_is_told_and_used(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A container's own layer keeps what a killed process needs, and no more."""
+        listed = tmp_path / "mountinfo"
+        listed.write_text("30 1 0:28 / / rw - overlay overlay rw\n")
+        monkeypatch.setattr(mounts, "_MOUNTS", listed)
+        with capture_logs() as logged:
+            storage = open_storage(_settings(tmp_path / "data"), tmp_path)
+
+        told = [event for event in logged if event["event"] == "storage.not_lasting"]
+        assert [event["log_level"] for event in told] == ["warning"]
+        assert storage.weakness == told[0]["reason"]
+        assert "overlay" in told[0]["reason"]
+        assert (storage.durability, storage.reason) == ("process", None)
         storage.close()
 
     def test_files_are_for_their_owner_only(self, tmp_path: Path) -> None:
