@@ -23,6 +23,7 @@ TOO_LARGE = "mem9's answer is too large to be taken in: ask for fewer memories a
 DETAIL_MAX = 500  # characters
 
 _NO_STORE_HERE = frozenset({405, 501})  # every mem9 stores: the address leads to something else
+_NEVER_MEM9S = frozenset({406, 410, 451})
 _TAKEN = frozenset({201, 202, 204})
 _POST_QUOTA_WAIT_S = 60  # the window of mem9's limiter, where it tells neither wait nor window
 
@@ -43,6 +44,10 @@ def of_store(answer: Response, *, retry_after_max_s: float, duration_s: float = 
         )
         if answer.status in _NO_STORE_HERE:
             return refusal.model_copy(update={"error_type": ErrorType.NOT_FOUND})
+        if _is_blocked(answer, refusal):
+            return refusal.model_copy(
+                update={"error_type": ErrorType.BLOCKED, "error_code": "blocked"}
+            )
         return refusal
     body = parse(StoreBody, answer.body.removeprefix(BOM_UTF8)) if answer.whole else None
     if body is None and answer.status in _TAKEN and not _is_no_answer(answer):
@@ -115,6 +120,21 @@ def printable(body: bytes, *, hide: str = "") -> str | None:
     text = without_key(text, hide)
     shown = "".join(char if char.isprintable() else " " for char in text).strip()
     return shown[:DETAIL_MAX].rstrip() or None
+
+
+def _is_blocked(answer: Response, refusal: Outcome) -> bool:
+    """Whether something before mem9 refused a store: a status or words that are not mem9's."""
+    if answer.status in _NEVER_MEM9S:
+        return True
+    if refusal.error_type not in (ErrorType.REJECTED, ErrorType.TOO_LARGE, ErrorType.AUTH):
+        return False
+    body = parse(ErrorBody, answer.body)
+    text = _error_text(body, answer.body)
+    if text_meaning(answer.status, text) is not None:
+        return False
+    if refusal.error_type is ErrorType.AUTH:
+        return answer.status == 403  # a 401 is about who asks, whoever says it
+    return body is None or not body.error
 
 
 def _is_no_answer(answer: Response) -> bool:

@@ -21,6 +21,7 @@ class ErrorType(StrEnum):
     REDIRECT = "redirect"
     AUTH = "auth"
     REJECTED = "rejected"
+    BLOCKED = "blocked"  #: refused in words that are not mem9's: by what stands before it
     QUOTA_EXHAUSTED = "quota_exhausted"
     NOT_FOUND = "not_found"
     REQUEST_TIMEOUT = "request_timeout"

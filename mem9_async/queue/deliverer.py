@@ -24,6 +24,7 @@ from mem9_async.queue.lines import Limits, Ready
 from mem9_async.queue.parking import Parking
 from mem9_async.queue.policy import Decision, Health, Move, Policy, Situation
 from mem9_async.queue.records import Frozen, FrozenRef
+from mem9_async.queue.refusals import Refusals
 from mem9_async.queue.sink import Sink
 from mem9_async.queue.troubles import place_of
 
@@ -39,6 +40,9 @@ class Observer(Protocol):
 
     def settled(self, frozen: Frozen, outcome: Outcome, decision: Decision) -> None:
         """One attempt of *frozen* ended in *outcome*, and *decision* was carried out."""
+
+    def cleared(self, space_id: int, job_ids: tuple[str, ...]) -> None:
+        """These dead letters were refused when everything was: they wait in line again."""
 
 
 class Deliverer:
@@ -69,6 +73,7 @@ class Deliverer:
         self._clock = clock
         self._observer = observer
         self._make_room = make_room
+        self._refusals = Refusals()
         self._invalid: Counter[int] = Counter()  # answers in a row that no mem9 would give
         self._woken = asyncio.Event()
         self._sleeps_until = float("-inf")
@@ -188,6 +193,9 @@ class Deliverer:
         now = self._clock.now()
         if outcome.error_type is ErrorType.INVALID_RESPONSE:
             self._invalid[frozen.row] += 1
+        blocked_jobs = 0
+        if outcome.error_type is ErrorType.BLOCKED and len(frozen.batch.job_ids) == 1:
+            blocked_jobs = self._refusals.refused(frozen.space_id, frozen.batch.job_ids[0])
         served_at = self._endpoints.served_at(ready.endpoint, frozen.space_id)
         decision = self._policy.decide(
             outcome,
@@ -199,6 +207,7 @@ class Deliverer:
                 age_s=now - frozen.first_attempt_at,
                 park_step=self._parking.next_step(frozen.space_id),
                 invalid_responses=self._invalid[frozen.row],
+                blocked_jobs=blocked_jobs,
                 key_state=key_state,
             ),
         )
@@ -235,12 +244,28 @@ class Deliverer:
             if outcome.ok:
                 self._parking.resume(frozen.space_id, now)
             self._observer.settled(frozen, outcome, decision)
+            self._judge(frozen, outcome, decision)
         except JournalError as exc:
             # The next success ends the park; what the observer missed is in the journal.
             log.error("journal.write_failed", error_type="journal_error", reason=str(exc))
         except Exception as exc:
             # The batch is settled: nothing that is done about it may end the others.
             log.error("worker.crashed", stage="telling", error_type="bug", reason=place_of(exc))
+
+    def _judge(self, frozen: Frozen, outcome: Outcome, decision: Decision) -> None:
+        """Learn from what became of the batch about what else of its space is refused."""
+        space_id = frozen.space_id
+        cleared: tuple[str, ...] = ()
+        if outcome.ok:
+            cleared = self._refusals.taken(space_id)
+        elif outcome.error_type is ErrorType.BLOCKED and decision.move is Move.PARK:
+            self._refusals.parked(space_id)
+        elif outcome.error_type is ErrorType.BLOCKED and decision.move is Move.BURY:
+            self._refusals.dead_lettered(space_id, frozen.batch.job_ids[0])
+            if not self._lanes.space_depth(space_id):
+                cleared = self._refusals.round_again(space_id)
+        if cleared:
+            self._observer.cleared(space_id, cleared)
 
     def _carry_out(self, frozen: Frozen, outcome: Outcome, decision: Decision, now: float) -> None:
         jobs = len(frozen.batch.job_ids)
@@ -254,6 +279,8 @@ class Deliverer:
                 self._lanes.settled(lane_id, now, size=frozen.size, gone=jobs)
                 self._log_success(frozen, outcome, redelivered=redelivered)
             case Move.BURY:
+                if decision.after_s:
+                    self._parking.park(frozen.space_id, outcome, decision, now)
                 self._journal.bury(row, outcome, now=now)
                 self._lanes.settled(lane_id, now, size=frozen.size, gone=jobs)
                 log.error(

@@ -77,6 +77,7 @@ RULES: dict[ErrorType, Rule] = {
     ErrorType.CONFLICT: Rule(Move.PARK, Health.ALIVE, Wait.SLOW),
     ErrorType.RATE_LIMITED: Rule(Move.PAUSE, Health.SLOWED),
     ErrorType.REJECTED: Rule(Move.SPLIT, Health.ALIVE, single=Move.BURY),
+    ErrorType.BLOCKED: Rule(Move.SPLIT, Health.ALIVE, single=Move.RETRY),
     ErrorType.TOO_LARGE: Rule(Move.SPLIT, Health.ALIVE, single=Move.BURY),
     ErrorType.PAYLOAD_MISMATCH: Rule(Move.BURY, Health.ALIVE),
     ErrorType.DEADLINE_EXCEEDED: Rule(Move.BURY, Health.ALIVE),
@@ -86,6 +87,8 @@ RULES: dict[ErrorType, Rule] = {
 _SUSPECT_ATTEMPTS = 4  # a batch that alone fails this often is halved to find out which job it is
 _PROVEN_ATTEMPTS = 5  # a lone job whose siblings went through is refused after this many
 _INVALID_RESPONSES = 5
+_BLOCKED_ATTEMPTS = 3  # a lone job that is blocked this often is blocked for what it says,
+_BLOCKED_JOBS = 3  # unless this many different ones were, and none was taken between
 _CONFLICT_LIMIT_S = 24 * 3600.0
 _SLOW_S, _HOUR_S, _MINUTE_S = 300.0, 3600.0, 60.0
 _PAUSE_MIN_S, _PAUSE_MAX_S = 0.5, 5.0  # mem9's limiter refills within about a second
@@ -113,7 +116,8 @@ class Situation:
     `served_others` is True when mem9 has taken something of the same space since this batch was
     first sent: another space's luck proves nothing, as each has a database of its own.
     `park_step` counts how often the space was parked in a row; `invalid_responses` how often
-    this batch got an answer that no mem9 would give.
+    this batch got an answer that no mem9 would give; `blocked_jobs` how many different jobs of the
+    space were blocked with nothing taken between.
     """
 
     jobs: int
@@ -124,11 +128,12 @@ class Situation:
     park_step: int = 0
     key_state: KeyState | None = None
     invalid_responses: int = 0
+    blocked_jobs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do, and after how many seconds."""
+    """What to do, and after how many seconds. A burial with a wait parks the space as well."""
 
     move: Move
     health: Health
@@ -163,17 +168,20 @@ class Policy:
                 move = Move.SPLIT if situation.attempt >= _SUSPECT_ATTEMPTS else Move.RETRY
             case ErrorType.BUG if situation.attempt >= self._waits.max_attempts:
                 move = Move.BURY
+            case ErrorType.BLOCKED if situation.jobs == 1:
+                move, wait = self._blocked(situation)
             case ErrorType.CONFLICT if situation.age_s > _CONFLICT_LIMIT_S:
                 move = Move.BURY
             case _:
                 pass
-        after_s = 0.0 if move in (Move.BURY, Move.DELIVER) else self._wait_s(wait, move, situation)
+        ends = move is Move.BURY and wait is not Wait.AUTH
+        after_s = 0.0 if ends else self._wait_s(wait, move, situation)
         if outcome.retry_after_s is not None:
             # The server's word is a lower bound; the client has clamped it already.
             after_s = max(after_s, outcome.retry_after_s)
             if move is Move.PARK and wait is Wait.QUOTA:
                 after_s = outcome.retry_after_s + self._rng.uniform(0.0, 1.0)
-        if move is Move.SPLIT and rule.wait is Wait.BACKOFF:
+        if move is Move.SPLIT and wait is Wait.BACKOFF:
             after_s = 0.0
         return Decision(
             move=move,
@@ -194,11 +202,21 @@ class Policy:
             wait = Wait.HOURLY
         # Answers in no form are tried again for a while before they park, then by the hour.
         if wait is Wait.BACKOFF:
-            wait = Wait.HOURLY
+            wait = Wait.AUTH if reason == ErrorType.BLOCKED else Wait.HOURLY
         situation = Situation(
             jobs=1, attempt=1, from_split=False, served_others=False, age_s=0.0, park_step=step
         )
         return max(self._wait_s(wait, Move.PARK, situation), (outcome.retry_after_s or 0.0) + 1.0)
+
+    def _blocked(self, situation: Situation) -> tuple[Move, Wait]:
+        # Of the job's own content, or of all that the space sends: the other jobs tell.
+        if situation.blocked_jobs >= _BLOCKED_JOBS:
+            # A probe that is blocked as well leaves the line, or its lane would ask with it for
+            # ever. What is cleared later comes back in its place.
+            return (Move.BURY if situation.park_step else Move.PARK), Wait.AUTH
+        if situation.attempt >= _BLOCKED_ATTEMPTS:
+            return Move.BURY, Wait.BACKOFF
+        return Move.RETRY, Wait.BACKOFF
 
     def _suspect(self, situation: Situation) -> Move:
         # 500 is an outage or one bad job, and mem9 does not say which.

@@ -358,6 +358,11 @@ class App:
 
     # What the deliverer tells
 
+    def cleared(self, space_id: int, job_ids: tuple[str, ...]) -> None:
+        """Send these dead letters again: they were refused when everything was."""
+        for job_id in job_ids:
+            self._reporting.replay(space_id, job_id, self.clock.now())
+
     def settled(self, frozen: Frozen, outcome: Outcome, decision: Decision) -> None:
         """Tell whoever waits, and keep what the next answer for the space must say."""
         batch = frozen.batch

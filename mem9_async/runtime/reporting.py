@@ -65,7 +65,7 @@ class Reporting:
             self._parking.probe_now(space_id, now)
             self._deliverer.wake()
         elif command.action == "retry_dead":
-            affected = self._replay(space_id, command.job_id, now)
+            affected = self.replay(space_id, command.job_id, now)
         return self._report(space_id, command.job_id, affected, now)
 
     def trouble(self, space_id: int) -> Trouble | None:
@@ -76,7 +76,8 @@ class Reporting:
             dead=lambda: self._reports.dead(space_id),
         )
 
-    def _replay(self, space_id: int, job_id: str | None, now: float) -> int:
+    def replay(self, space_id: int, job_id: str | None, now: float) -> int:
+        """Send the space's dead letters (or one) again, in their old places; return how many."""
         replayed, lane_ids = self._reports.replay(space_id, job_id)
         for backlog in self._recovery.backlogs(lane_ids):
             self._lanes.restored(backlog, now)

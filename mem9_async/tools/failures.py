@@ -30,6 +30,7 @@ _ADVICE: dict[ErrorType, tuple[Reason, bool]] = {
     ErrorType.REDIRECT: ("invalid_request", False),
     ErrorType.AUTH: ("unauthorized", False),
     ErrorType.REJECTED: ("invalid_request", False),
+    ErrorType.BLOCKED: ("invalid_request", False),
     ErrorType.QUOTA_EXHAUSTED: ("quota_denied", False),
     ErrorType.NOT_FOUND: ("invalid_request", False),
     ErrorType.REQUEST_TIMEOUT: ("timeout", True),

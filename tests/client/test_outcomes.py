@@ -119,6 +119,51 @@ def test_a_store_that_is_not_offered_means_that_no_mem9_is_here(
     assert (outcome.error_type, outcome.error_code) == (E.NOT_FOUND, code)
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (403, HTML),
+        (403, {"message": "Forbidden"}),
+        (403, {"error": "request blocked by policy 12"}),
+        (400, HTML),
+        (400, {"code": 7}),
+        (406, HTML),
+        (406, {"error": "no"}),
+        (410, b""),
+        (413, HTML),
+        (418, b"teapot"),
+        (422, {"detail": "no"}),
+        (451, b""),
+    ],
+)
+def test_a_refusal_in_words_that_are_not_mem9s_is_a_block(
+    status: int, body: JsonValue | bytes
+) -> None:
+    """A gateway's: perhaps of this content alone."""
+    outcome = of_store(answer(status, body), retry_after_max_s=60.0)
+
+    assert (outcome.error_type, outcome.error_code) == (E.BLOCKED, "blocked")
+    assert not outcome.maybe_sent
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error_type"),
+    [
+        (400, {"error": "invalid API key"}, E.AUTH),
+        (400, {"error": "content: something new"}, E.REJECTED),
+        (401, HTML, E.AUTH),
+        (403, {"error": "tenant is not active"}, E.AUTH),
+        (413, {"error": "too large"}, E.TOO_LARGE),
+        (404, HTML, E.NOT_FOUND),
+    ],
+)
+def test_mem9s_own_refusals_keep_their_meaning(
+    status: int, body: JsonValue | bytes, error_type: ErrorType
+) -> None:
+    """Also those that the whole space meets."""
+    assert of_store(answer(status, body), retry_after_max_s=60.0).error_type is error_type
+
+
 def test_a_success_that_was_cut_off_is_one_where_its_status_says_taken() -> None:
     """A 200 that was cut off is none, even when what came happens to be JSON."""
     cut = of_store(answer(202, {"status": "ok"}, whole=False), retry_after_max_s=60.0)
@@ -146,22 +191,22 @@ ROWS: list[tuple[int, JsonValue | bytes, ErrorType, bool, str | None]] = [
     (400, error("ids: required"), E.REJECTED, False, "invalid_ids"),
     (400, error("provisioning not configured"), E.REJECTED, False, "provisioning_unavailable"),
     (400, error("body: content mode does not accept mode"), E.REJECTED, False, None),
-    (400, b"", E.REJECTED, False, None),
-    (400, HTML, E.REJECTED, False, None),
+    (400, b"", E.BLOCKED, False, "blocked"),
+    (400, HTML, E.BLOCKED, False, "blocked"),
     (401, error("missing or malformed X-API-Key"), E.AUTH, False, "missing_api_key"),
     (401, b"", E.AUTH, False, "unauthorized"),
     (402, error("pay"), E.QUOTA_EXHAUSTED, False, None),
     (402, b"", E.QUOTA_EXHAUSTED, False, None),
     (402, HTML, E.QUOTA_EXHAUSTED, False, None),
     (403, error("tenant is not active"), E.AUTH, False, "tenant_inactive"),
-    (403, HTML, E.AUTH, False, "forbidden"),
+    (403, HTML, E.BLOCKED, False, "blocked"),
     (404, error("tenant not found"), E.AUTH, False, "tenant_not_found"),
     (404, error("key not found"), E.AUTH, False, "key_not_found"),
     (404, error("not found"), E.NOT_FOUND, False, "not_found"),
     (404, b"404 page not found\n", E.NOT_FOUND, False, "route_not_found"),
     (404, b"", E.NOT_FOUND, False, "route_not_found"),
     (405, b"", E.NOT_FOUND, False, "method_not_allowed"),
-    (406, b"", E.REJECTED, False, None),
+    (406, b"", E.BLOCKED, False, "blocked"),
     (407, HTML, E.UNAVAILABLE, False, "proxy_auth_required"),
     (408, b"", E.REQUEST_TIMEOUT, True, None),
     (
@@ -172,13 +217,13 @@ ROWS: list[tuple[int, JsonValue | bytes, ErrorType, bool, str | None]] = [
         "schema_incompatible",
     ),
     (409, error("other"), E.CONFLICT, False, None),
-    (410, b"", E.REJECTED, False, None),
-    (411, b"", E.TOO_LARGE, False, None),
+    (410, b"", E.BLOCKED, False, "blocked"),
+    (411, b"", E.BLOCKED, False, "blocked"),
     (412, error("precondition failed: version changed"), E.CONFLICT, False, "version_mismatch"),
-    (413, HTML, E.TOO_LARGE, False, None),
-    (414, HTML, E.TOO_LARGE, False, None),
-    (415, b"", E.REJECTED, False, None),
-    (418, b"", E.REJECTED, False, None),
+    (413, HTML, E.BLOCKED, False, "blocked"),
+    (414, HTML, E.BLOCKED, False, "blocked"),
+    (415, b"", E.BLOCKED, False, "blocked"),
+    (418, b"", E.BLOCKED, False, "blocked"),
     (422, error("x"), E.REJECTED, False, None),
     (425, b"", E.REQUEST_TIMEOUT, True, None),
     (429, error("rate limit exceeded"), E.RATE_LIMITED, False, "rate_limit_exceeded"),
@@ -186,7 +231,7 @@ ROWS: list[tuple[int, JsonValue | bytes, ErrorType, bool, str | None]] = [
     (429, error("something new"), E.RATE_LIMITED, False, None),
     (429, b"", E.RATE_LIMITED, False, None),
     (429, HTML, E.RATE_LIMITED, False, None),
-    (431, b"", E.TOO_LARGE, False, None),
+    (431, b"", E.BLOCKED, False, "blocked"),
     (500, error("internal server error"), E.SERVER_ERROR, True, "internal_error"),
     (
         500,

@@ -140,6 +140,13 @@ class Rack:
         """Keep what the observer is told."""
         self.ends.append(End(self.clock.now(), frozen, outcome, decision))
 
+    def cleared(self, space_id: int, job_ids: tuple[str, ...]) -> None:
+        """Send them again, as the plugin does."""
+        for job_id in job_ids:
+            _, lane_ids = self.desk.reports.replay(space_id, job_id)
+            for backlog in self.desk.recovery.backlogs(lane_ids):
+                self.lanes.restored(backlog, self.clock.now())
+
     def load(self) -> None:
         """Make ready what the journal holds, as at the start."""
         now = self.clock.now()

@@ -62,6 +62,7 @@ TABLE = [
     Row(ErrorType.NOT_FOUND, Move.PARK, Move.PARK, Health.ALIVE, _FIXED_HOUR, 404),
     Row(ErrorType.REQUEST_TIMEOUT, Move.RETRY, Move.RETRY, Health.ALIVE, _BACKOFF, 408),
     Row(ErrorType.CONFLICT, Move.PARK, Move.PARK, Health.ALIVE, _FIXED_SLOW, 409),
+    Row(ErrorType.BLOCKED, Move.SPLIT, Move.RETRY, Health.ALIVE, _BACKOFF, 403),
     Row(ErrorType.TOO_LARGE, Move.SPLIT, Move.BURY, Health.ALIVE, _AT_ONCE, 413),
     Row(ErrorType.RATE_LIMITED, Move.PAUSE, Move.PAUSE, Health.SLOWED, _PAUSE, 429),
     Row(ErrorType.SERVER_ERROR, Move.RETRY, Move.RETRY, Health.FAILED, _BACKOFF, 500),
