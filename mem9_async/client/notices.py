@@ -130,19 +130,20 @@ def _budget_finding(budget: BudgetBody, subject: str) -> _Finding | None:
     if budget.state == "exhausted" or (percent is not None and percent >= 100):
         return _Finding(Level.EXHAUSTED, f"The mem9 {name} for {subject} is used up.")
     warned = budget.state == "warning" or (percent is not None and percent >= WARN_PERCENT)
-    if _is_urgent(budget, percent, warned):
+    if _is_urgent(budget, percent):
         return _Finding(Level.URGENT, f"The mem9 {name} for {subject} is almost used up{shown}.")
     if warned:
         return _Finding(Level.WARNING, f"The mem9 {name} for {subject} is running low{shown}.")
     return None
 
 
-def _is_urgent(budget: BudgetBody, percent: int | float | None, warned: bool) -> bool:
+def _is_urgent(budget: BudgetBody, percent: int | float | None) -> bool:
     if percent is not None and percent >= URGENT_PERCENT:
         return True
     remaining = budget.usage.remaining if budget.usage else None
-    if remaining is None or not (warned or percent is None):
-        return False  # a small budget is not urgent for being small
+    if remaining is None:
+        return False
+    # A few requests are a few requests, whatever share of a small budget they are.
     capacity = _capacity(budget) or 0
     return remaining <= max(_URGENT_LEFT, _URGENT_SHARE * capacity)
 

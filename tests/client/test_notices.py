@@ -95,6 +95,14 @@ def test_a_message_without_text_is_none(message: JsonValue) -> None:
             "running low (85% used)",
         ),
         ({"usage": {"remaining": 3}}, "almost used up."),
+        ({"state": "ok", "usage": {"percent": 50, "remaining": 5}}, "almost used up (50% used)."),
+        (
+            {
+                "usage": {"percent": 50, "remaining": 20},
+                "capacity": {"type": "limited", "value": 1000},
+            },
+            "almost used up (50% used).",
+        ),
         ({"state": "exhausted"}, "is used up"),
         ({"state": "warning", "usage": {"percent": 100}}, "is used up"),
         ({"usage": {"percent": "82"}}, "running low (82% used)"),
@@ -148,7 +156,12 @@ def test_each_kind_of_budget_has_a_name(name: str | None) -> None:
         state(),
         state(budget(state="ok", usage={"percent": 10})),
         state(budget(usage={"percent": 79.9})),
-        state(budget(state="ok", usage={"percent": 50, "remaining": 4})),
+        state(budget(state="ok", usage={"percent": 50, "remaining": 6})),
+        state(
+            budget(
+                usage={"percent": 50, "remaining": 21}, capacity={"type": "limited", "value": 1000}
+            )
+        ),
         state(gate(outcome="allowed", mode="included")),
         state(recommendedAction=open_url(PLAN)),
         {},
