@@ -13,7 +13,7 @@ from mem9_async.runtime.storage import open_storage
 from mem9_async.settings import Settings
 from tests.chaos.row import Row, over, row, upkeep
 from tests.faults import plugin as plugins
-from tests.faults.drain import drained, until
+from tests.faults.drain import GUARD_S, drained, until
 from tests.faults.load import Load, store_one
 from tests.faults.oracle import LaneName, Oracle
 from tests.faults.plugin import ROOT, Plugin
@@ -62,7 +62,7 @@ async def queue_full(directory: Path, seed: int, *, full: bool) -> Row:
         await server.up()
         accepted_s = await _accepted_again_s(plugin, server, oracle, lanes[0])
         problems += over("accepts again after room came", accepted_s, _ROOM_S, full=full)
-        await drained(plugin, server, oracle, keys, 90.0)
+        await drained(plugin, server, oracle, keys, GUARD_S)
         report = oracle.judge(server.records.stores())
         problems += report.faults(duplicates_at_most=0)
         problems += upkeep([plugin], directory, lanes, oracle.run)
@@ -95,12 +95,12 @@ async def big_start(directory: Path, seed: int, *, full: bool) -> Row:
             beat_at = time.monotonic()
             await store_one(plugin, oracle, fresh, load)
             answer_s = time.monotonic() - beat_at
-            await until(lambda: bool(server.records.arrived), 30.0)
+            await until(lambda: bool(server.records.arrived), GUARD_S)
             delivery_s = time.monotonic() - beat_at
             keys = sorted({lane.key for lane in lanes} | {fresh.key})
             await until(lambda: not oracle.missing(server.records.arrived), 600.0, every_s=0.5)
             drain_s = time.monotonic() - beat_at
-            await drained(plugin, server, oracle, keys, 30.0)
+            await drained(plugin, server, oracle, keys, GUARD_S)
             memory_mib = _memory_mib(plugin.host.pid)
             report = oracle.judge(server.records.stores())
             problems += over("first heartbeat", start_s, _HEARTBEAT_S, full=full)
@@ -131,12 +131,12 @@ async def _accepted_again_s(
     plugin: Plugin, server: FaultServer, oracle: Oracle, lane: LaneName
 ) -> float:
     """Seconds from the first delivery after the outage to the next accepted store."""
-    await until(lambda: bool(server.records.arrived), 30.0)
+    await until(lambda: bool(server.records.arrived), GUARD_S)
     # A fifth of the queue has to leave: it accepts again below 90 %.
     wanted = len(oracle.acknowledged) // 5
-    await until(lambda: len(server.records.arrived) >= wanted, 30.0)
+    await until(lambda: len(server.records.arrived) >= wanted, GUARD_S)
     began = time.monotonic()
-    while time.monotonic() - began < 10.0:
+    while time.monotonic() - began < GUARD_S:
         answer = await store_one(plugin, oracle, lane, Load())
         if answer is not None and answer.job_id is not None:
             break

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.chaos.row import Row, over, row, upkeep
 from tests.faults import plugin as plugins
 from tests.faults import scripts
-from tests.faults.drain import drained, until
+from tests.faults.drain import GUARD_S, drained, until
 from tests.faults.load import Load, store_one
 from tests.faults.oracle import LaneName, Oracle
 from tests.faults.plugin import Plugin
@@ -20,7 +20,8 @@ _PAUSED_S = 7.0  # a refusal that mem9's status route contradicts pauses a space
 
 async def quota(directory: Path, seed: int, *, full: bool) -> Row:
     """402 parks one space for as long as mem9 says, over a kill; its neighbour is not held up."""
-    wait_s = 20 if full else 6
+    # In a short run nobody waits for the time to be over: a slow machine may need any time.
+    wait_s = 20 if full else 3_600
     oracle = Oracle(f"quota-{seed}")
     lanes = plugins.lanes(10, spaces=2, run=oracle.run)
     spent = lanes[0].key
@@ -34,30 +35,31 @@ async def quota(directory: Path, seed: int, *, full: bool) -> Row:
             for _ in range(4):
                 await asyncio.gather(*(store_one(first, oracle, lane, load) for lane in lanes))
             parked_at = time.monotonic()
-            await asyncio.sleep(_OTHERS_S)
             others = {lane.name for lane in lanes if lane.key != spent}
-            late = {
-                text
-                for text in oracle.missing(server.records.arrived)
-                if oracle.minted[text].lane.name in others
-            }
-            if late:
-                problems.append(f"{len(late)} jobs of the other space held up")
+
+            def late() -> set[str]:
+                missing = oracle.missing(server.records.arrived)
+                return {text for text in missing if oracle.minted[text].lane.name in others}
+
+            if not await until(lambda: not late(), _OTHERS_S if full else GUARD_S):
+                problems.append(f"{len(late())} jobs of the other space held up")
+            await until(lambda: bool(first.logs("space.parked")), GUARD_S)
             problems += await _parked(first, spent, "quota_exhausted")
         asked = len(server.records.stores(key=spent))
         async with Plugin(directory, server.url) as second:
             await second.host.started()
-            await asyncio.sleep(0.3)
             problems += await _parked(second, spent, "quota_exhausted")
             if len(server.records.stores(key=spent)) > asked:
                 problems.append("the parked space was asked again before its time")
             if asked > 4:
                 problems.append(f"{asked} requests before the space was parked")
             server.clear()
-            await drained(second, server, oracle, [spent], wait_s + 30.0)
+            if not full:
+                await second.queue(spent, action="flush")
+            await drained(second, server, oracle, [spent], wait_s + 30.0 if full else GUARD_S)
             resumed_s = time.monotonic() - parked_at - wait_s
             problems += over("resumed after mem9's time", resumed_s, 60.0, full=full)
-            if resumed_s < -2.0:
+            if full and resumed_s < -2.0:
                 problems.append("resumed before mem9's time")
             report = oracle.judge(server.records.stores())
             problems += report.faults(duplicates_at_most=0)
@@ -67,7 +69,8 @@ async def quota(directory: Path, seed: int, *, full: bool) -> Row:
         report,
         seed=seed,
         runs=2,
-        worst=f"resumed {resumed_s:.1f} s after mem9's time, {asked} requests while spent",
+        worst=f"{asked} requests while spent"
+        + (f", resumed {resumed_s:.1f} s after mem9's time" if full else ""),
         problems=problems,
     )
 
@@ -99,7 +102,7 @@ async def refused_keys(directory: Path, seed: int, *, full: bool) -> Row:
             problems.append(f"{dead} jobs on the dead-letter shelf")
         server.clear()
         began = time.monotonic()
-        await drained(plugin, server, oracle, keys, 30.0)
+        await drained(plugin, server, oracle, keys, GUARD_S)
         arrivals = [record.arrived_at - began for record in server.records.taken()]
         first_s, last_s = min(arrivals), max(arrivals)
         problems += over("first delivery after the key was good", first_s, _RESUMED_S, full=full)
@@ -129,15 +132,16 @@ async def rotated_key(directory: Path, seed: int, *, full: bool) -> Row:
         await plugin.host.started()
         for _ in range(20 if full else 4):
             await asyncio.gather(*(store_one(plugin, oracle, lane, load) for lane in old))
-        await asyncio.sleep(0.5)
+        await until(lambda: bool(plugin.logs("space.parked")), GUARD_S)
         problems += await _parked(plugin, old[0].key, "auth")
         began = time.monotonic()
         await store_one(plugin, oracle, new, load)
-        await until(lambda: not oracle.missing(server.records.arrived), _RESUMED_S)
+        limit_s = _RESUMED_S if full else GUARD_S
+        await until(lambda: not oracle.missing(server.records.arrived), limit_s)
         resumed_s = time.monotonic() - began
         left = len(oracle.missing(server.records.arrived))
         if left:
-            problems.append(f"{left} jobs still wait {_RESUMED_S:g} s after the new key came")
+            problems.append(f"{left} jobs still wait {limit_s:g} s after the new key came")
         report = oracle.judge(server.records.stores())
         # That they arrive under the new key is the point here.
         problems += [wrong for wrong in report.faults() if wrong.split()[1] != "misaddressed"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.chaos.row import Row, over, row, upkeep
 from tests.faults import plugin as plugins
 from tests.faults import scripts
-from tests.faults.drain import drained, until
+from tests.faults.drain import GUARD_S, drained, until
 from tests.faults.load import Load, store_one, under_load
 from tests.faults.oracle import LaneName, Minted, Oracle, quantile
 from tests.faults.plugin import Plugin
@@ -72,12 +72,12 @@ async def two_processes(directory: Path, seed: int, *, full: bool) -> Row:
                     if oracle.minted[text].lane.name in names
                 }
                 # With the survivor under load: it has to adopt while it works.
-                await until(lambda left=left: left <= server.records.arrived, 15.0)  # type: ignore[misc]
+                await until(lambda left=left: left <= server.records.arrived, GUARD_S)  # type: ignore[misc]
                 takeovers_s.append(time.monotonic() - killed_at)
             refused += len(load.refused) + len(other.refused)
             live.append(await start())
         keys = sorted({lane.key for lane in used})
-        await drained(live[0], server, oracle, keys, 60.0)
+        await drained(live[0], server, oracle, keys, GUARD_S)
         report = oracle.judge(server.records.stores())
         problems += report.faults(split=True)
         problems += over("orphan delivered after", max(takeovers_s), _TAKEN_OVER_S, full=full)
@@ -125,7 +125,7 @@ async def stuck_tenant(directory: Path, seed: int, *, full: bool) -> Row:
             for text in oracle.missing(server.records.arrived)
             if oracle.minted[text].lane.key != stuck_key
         ]
-        await until(lambda: server.records.arrived.issuperset(others_missing), 5.0)
+        await until(lambda: server.records.arrived.issuperset(others_missing), GUARD_S)
         taken = server.records.taken()
 
         def before(minted: Minted) -> bool:
@@ -140,7 +140,7 @@ async def stuck_tenant(directory: Path, seed: int, *, full: bool) -> Row:
         if not hung:
             problems.append("the stuck space was never asked")
         server.clear()
-        await drained(plugin, server, oracle, [*others, stuck_key], 90.0)
+        await drained(plugin, server, oracle, [*others, stuck_key], GUARD_S)
         report = oracle.judge(server.records.stores())
         problems += report.faults(duplicates_at_most=0)
         problems += over("others' p99 delivery", stuck_s, _STUCK_RATIO * baseline_s, full=full)

@@ -49,7 +49,7 @@ def _uncollected() -> Iterator[None]:
 
 
 async def _soak(directory: Path, seed: int, *, full: bool) -> Row:
-    lasts_s, callers = (1_200.0, 32) if full else (12.0, 8)
+    lasts_s, callers = (1_200.0, 32) if full else (4.0, 8)
     oracle = Oracle(f"soak-{seed}")
     settings = {"MEM9_ASYNC_LOG_LEVEL": "info", "MEM9_ASYNC_RECENT_WINDOW_MS": "5000"}
     load = Load()
@@ -70,7 +70,7 @@ async def _soak(directory: Path, seed: int, *, full: bool) -> Row:
             rounds += 1
             if warm is None and time.monotonic() - began > lasts_s / 3:
                 warm = _size(plugin, directory)
-        drain = await drained(plugin, server, oracle, sorted(keys), 120.0)
+        drain = await drained(plugin, server, oracle, sorted(keys), 300.0)
         after = _size(plugin, directory)
         report = oracle.judge(server.records.stores())
         problems = report.faults(duplicates_at_most=0)

@@ -18,7 +18,7 @@ FLOOR = Path(__file__).parents[2] / "benchmarks" / "floor"
 async def host() -> AsyncIterator[PluginHost]:
     """A started fake plugin."""
     async with PluginHost(FAKE) as host:
-        await host.started(timeout_s=20)
+        await host.started(timeout_s=300)
         yield host
 
 
@@ -129,7 +129,7 @@ async def test_a_process_that_never_starts_is_told_apart_from_a_slow_one() -> No
     """Its own words on stderr are in the error."""
     async with PluginHost(FAKE, module="no_such_module") as host:
         with pytest.raises(PluginDied, match="no_such_module"):
-            await host.started(timeout_s=20)
+            await host.started(timeout_s=300)
 
 
 async def test_the_plugin_sees_only_the_settings_it_is_given(

@@ -109,7 +109,7 @@ async def test_an_attempt_that_times_out_may_have_been_sent() -> None:
 
         assert outcome.error_type is ErrorType.READ_TIMEOUT
         assert outcome.maybe_sent
-        assert 0.15 < outcome.duration_s < 1.0
+        assert outcome.duration_s > 0.15
         assert len(mem9.requests) == 1
     await client.aclose()
 
@@ -250,7 +250,7 @@ async def test_whether_turns_are_held_cannot_be_looked_up(
 
 async def test_writes_under_way_do_not_hold_up_a_search() -> None:
     """Two pools: one may be full."""
-    client = builders.client(max_in_flight=2, attempt_timeout_s=5.0)
+    client = builders.client(max_in_flight=2, attempt_timeout_s=120.0)
     found = says(http(200, b'{"memories":[]}'))
     async with peer(hangs()) as slow, peer(found) as quick:
         writes = [asyncio.create_task(client.send(batch(base_url=slow.url))) for _ in range(20)]

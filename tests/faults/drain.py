@@ -9,6 +9,9 @@ from tests.faults.oracle import Oracle
 from tests.faults.plugin import Plugin
 from tests.faults.server import FaultServer
 
+#: A limit for what must come: reached only by what never does, on the slowest machine.
+GUARD_S = 300.0
+
 
 async def until(condition: Callable[[], bool], timeout_s: float, *, every_s: float = 0.02) -> bool:
     """Look again and again until *condition* holds, or time is up; whether it holds."""

@@ -41,6 +41,7 @@ class FaultServer:
         self.connections = 0
         self._tls = tls
         self._handlers: set[asyncio.Task[None]] = set()
+        self._connected_now: set[Connection] = set()
         self._server: asyncio.Server | None = None
         # Bound and never listening: keeps the port ours while the server is down.
         self._reserve = _bound_socket(0)
@@ -85,6 +86,10 @@ class FaultServer:
         for handler in handlers:
             handler.cancel()
         await asyncio.gather(*handlers, return_exceptions=True)
+        for connection in self._connected_now:  # whose handler was cancelled before it began
+            if connection.open:
+                connection.reset()
+        self._connected_now.clear()
 
     def script(self, *scripts: Script) -> None:
         """Play *scripts* for the next store requests, one each."""
@@ -100,6 +105,10 @@ class FaultServer:
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         connection = Connection(self.connections, reader, writer)
+        if self._server is None:  # accepted by the kernel before we went down
+            connection.reset()
+            return
+        self._connected_now.add(connection)
         handler = asyncio.create_task(self._serve(connection))
         self._handlers.add(handler)
         handler.add_done_callback(self._handlers.discard)
@@ -121,6 +130,7 @@ class FaultServer:
         finally:
             if connection.open:
                 await connection.close()
+            self._connected_now.discard(connection)
 
     async def _serve_request(self, connection: Connection) -> bool:
         try:

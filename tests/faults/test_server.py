@@ -45,12 +45,12 @@ class Client:
 
     async def read_all(self) -> bytes:
         """Everything until the server closes; ConnectionResetError when it resets."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(120):
             return await self.reader.read()
 
     async def answer(self) -> tuple[int, bytes]:
         """The next response's status and body."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(120):
             head = await self.reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
             return int(head.split(b" ")[1]), await self.reader.readexactly(length)
@@ -202,7 +202,7 @@ async def test_a_hanging_request_ends_with_its_client() -> None:
         assert record.finished_at is None
 
         client.close()
-        assert await until(lambda: record.finished_at is not None, 2.0)
+        assert await until(lambda: record.finished_at is not None, 120.0)
 
 
 async def test_a_half_closed_connection_says_nothing_and_reads_on() -> None:
@@ -226,7 +226,7 @@ async def test_a_slow_body_comes_byte_by_byte() -> None:
         await client.send("x")
         await client.reader.readuntil(b"\r\n\r\n")
         started = time.monotonic()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(120):
             await client.reader.readexactly(len(scripts.ACCEPTED))
 
         assert time.monotonic() - started >= 0.02 * (len(scripts.ACCEPTED) - 1)
@@ -239,7 +239,7 @@ async def test_endless_headers_go_on_after_a_megabyte() -> None:
         server.script(scripts.endless_headers())
         client = await Client.to(server)
         await client.send("x")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(120):
             seen = await client.reader.readexactly(1024 * 1024)
 
         assert b"\r\n\r\n" not in seen

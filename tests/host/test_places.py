@@ -20,7 +20,7 @@ from tests.host.process import QUICK, ROOT, credentials, plugin, tell
 from tests.host.scripted import Reply, ScriptedMem9
 
 Answer = dict[str, JsonValue]
-STARTS_WITHIN_S = 20.0
+STARTS_WITHIN_S = 300.0  # a hang guard
 UNWRITABLE = Path("/proc/nope")
 
 

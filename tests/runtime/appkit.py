@@ -63,7 +63,7 @@ class Sending:
         self.sent += [payload.text for payload in batch.payloads]
         return Outcome(confirmation=Confirmation.ACCEPTED, http_status=202)
 
-    async def run_until(self, condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    async def run_until(self, condition: Callable[[], bool], timeout_s: float = 120.0) -> None:
         """Deliver until *condition* holds, then close."""
         self.app.start()
         try:

@@ -78,7 +78,7 @@ def _job(text: str, session: str = "s", *, key: str = "k", owner: str | None = N
     return NewJob(lane=lane, payload=payload, owner=owner)
 
 
-async def _until(condition: Callable[[], bool], within_s: float = 5.0) -> None:
+async def _until(condition: Callable[[], bool], within_s: float = 120.0) -> None:
     async with asyncio.timeout(within_s):
         while not condition():  # noqa: ASYNC110  the app tells nobody
             await asyncio.sleep(0.01)
@@ -152,7 +152,7 @@ class TestMissing:
 
             await bring(house)
 
-            await _until(lambda: {"one", "two"} <= set(house.sent), within_s=2.0)
+            await _until(lambda: {"one", "two"} <= set(house.sent))
             await _until(lambda: house.reason() is None)
 
     async def test_the_first_answer_says_that_older_jobs_waited(self, tmp_path: Path) -> None:
@@ -204,20 +204,18 @@ class TestReplaced:
             again.store(_job("three", key="newer", owner="an app"))
             await _until(lambda: sorted(again.sent) == ["one", "three", "two"])
 
-    async def test_the_new_key_delivers_the_backlog_within_two_seconds(
+    async def test_the_new_key_delivers_the_backlog_without_waiting_for_a_probe(
         self, tmp_path: Path
     ) -> None:
         """Row 16, although it was looked for just before."""
-        house = _House(tmp_path)
+        house = _House(tmp_path, park_auth_initial=3_600.0, park_auth_max=3_600.0)
         house.refused.add("old")
         async with house.running():
             house.store(*(_job(f"{n}", f"s{n}", key="old", owner="an app") for n in range(20)))
             await _until(lambda: house.reason("old") == "auth")
             house.store(_job("more", key="old", owner="an app"))
-            began = time.monotonic()
             house.store(_job("new", key="new", owner="an app"))
-            await _until(lambda: len(house.sent) == 22, within_s=2.0)
-            assert time.monotonic() - began < 2.0
+            await _until(lambda: len(house.sent) == 22)
             assert house.reason("old") is None
 
     async def test_a_refused_key_costs_others_no_look_for_each_of_their_jobs(

@@ -24,7 +24,7 @@ async def test_what_is_past_its_time_goes_within_a_minute_however_rare_the_repor
     monkeypatch.setattr(Upkeep, "_tidy", tidy)
     sending = Sending(tmp_path, stats_interval_ms=3_600_000)
 
-    await sending.run_until(tidied.is_set, timeout_s=5.0)
+    await sending.run_until(tidied.is_set)
 
     assert upkeep._LOOK_EVERY_S <= 1.0
 
@@ -43,9 +43,7 @@ async def test_a_duty_that_fails_does_not_end_the_others(
     monkeypatch.setattr(Upkeep, "_look", fail)
     sending = Sending(tmp_path)
 
-    await sending.run_until(
-        lambda: len(rounds) > 2 and sending.app._adoption.first_round.is_set(), timeout_s=5.0
-    )
+    await sending.run_until(lambda: len(rounds) > 2 and sending.app._adoption.first_round.is_set())
 
 
 async def test_a_removed_file_is_noticed_by_the_loop(tmp_path: Path) -> None:
@@ -55,7 +53,7 @@ async def test_a_removed_file_is_noticed_by_the_loop(tmp_path: Path) -> None:
     sending.app.storage.claim.path.unlink()
     assert not sending.app.storage.vanished
 
-    await sending.run_until(lambda: sending.app.storage.vanished, timeout_s=5.0)
+    await sending.run_until(lambda: sending.app.storage.vanished)
 
 
 def test_an_unexpected_error_is_described_without_what_it_says() -> None:
