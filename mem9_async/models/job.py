@@ -206,10 +206,14 @@ class QueueReport(BaseModel):
 
 
 class QueueCommand(BaseModel):
-    """What memory_queue asks, always for one space: the one whose key asks."""
+    """What memory_queue asks, always for one space: the one whose key asks.
+
+    `owner` is a job's: it tells which dead letters of an earlier base URL are meant as well.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     space: Space
     action: Literal["status", "flush", "retry_dead"] = "status"
     job_id: str | None = None
+    owner: str | None = None

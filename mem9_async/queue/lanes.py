@@ -186,6 +186,12 @@ class Lanes:
         if (space := self._spaces.get(space_id)) is not None:
             space.pause_until = max(space.pause_until, until)
 
+    def go_on(self, space_id: int, *, paused_until: float) -> None:
+        """End the pause until *paused_until*, if it is that one which holds the space."""
+        space = self._spaces.get(space_id)
+        if space is not None and space.pause_until == paused_until:
+            space.pause_until = 0.0
+
     def flush(self, space_id: int, now: float) -> int:
         """Close the space's open batches now, and end its back-off; return how many lanes."""
         space = self._spaces.get(space_id)

@@ -354,6 +354,9 @@ class App:
 
     def queue(self, command: QueueCommand) -> QueueReport:
         """Do what *command* asks and report on its space's jobs, and on no other's."""
+        if command.owner is not None and command.action != "status":
+            dead = command.action == "retry_dead"
+            self._rotation.asked(command.space, command.owner, dead=dead)
         return self._reporting.queue(command)
 
     # What the deliverer tells
@@ -368,6 +371,7 @@ class App:
         batch = frozen.batch
         if decision.move is Move.DELIVER:
             self._news.succeeded(frozen.space_id)
+            self._rotation.delivered(frozen.space_id)
             if outcome.notice:
                 self._notices.keep(batch.lane.space, outcome.notice)
             self._notices.ask(batch.lane.space, batch.lane.agent_id)
@@ -378,6 +382,9 @@ class App:
             if decision.move is Move.BURY:
                 self.underway.gone(batch.job_ids)
             self._news.failed(frozen.space_id, outcome, decision)
-            if outcome.error_type is ErrorType.AUTH:
-                self._rotation.look(batch.lane.agent_id)
+            self._rotation.failed(
+                frozen.space_id,
+                batch.lane.agent_id,
+                refused=outcome.error_type is ErrorType.AUTH,
+            )
         self._waiting.settled(batch.job_ids, outcome)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from mem9_async.models.outcome import Outcome, Trouble
+from mem9_async.models.outcome import ErrorType, Outcome, Trouble
 from mem9_async.queue.policy import Decision, Move
 from mem9_async.queue.records import DeadSpace
 
@@ -66,6 +66,16 @@ class News:
     def succeeded(self, space_id: int) -> None:
         """Forget the space's trouble; dead letters stay told."""
         self._failures.pop(space_id, None)
+
+    @property
+    def any_failed(self) -> bool:
+        """Whether any space is in trouble; dead letters are none."""
+        return bool(self._failures)
+
+    def has_failed(self, space_id: int) -> bool:
+        """Whether the last request for the space came to nothing; a missing key made none."""
+        failure = self._failures.get(space_id)
+        return failure is not None and failure.reason != ErrorType.KEY_MISSING
 
     def forget(self, space_id: int) -> None:
         """Drop the trouble of a space that holds nothing any more."""

@@ -1,7 +1,12 @@
-"""A key that mem9 refuses and its replacement: the backlog follows, once the new key is good."""
+"""A refused key or a wrong address, and its replacement: the backlog follows to a good one.
+
+Good is a new space whose mem9 has said so. While it is asked for the first time, what is new there
+waits a moment, so that the backlog goes in front.
+"""
 
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 
 import structlog
 
@@ -15,6 +20,7 @@ from mem9_async.queue.deliverer import Deliverer
 from mem9_async.queue.journal import Journal, JournalError
 from mem9_async.queue.journal.readdress import Readdress
 from mem9_async.queue.journal.recovery import Recovery
+from mem9_async.queue.journal.reports import Reports
 from mem9_async.queue.lanes import Lanes
 from mem9_async.queue.parking import Parking
 from mem9_async.queue.sealing import SealBroken
@@ -24,13 +30,15 @@ from mem9_async.runtime.underway import Underway
 log = structlog.get_logger()
 
 _LOOK_AGAIN_S = _ASK_AGAIN_S = 5.0
+_HELD_S = 2.0  # what is new waits no longer than this for the answer
 _REMEMBERED = 1_000
+_AGENT_ID = "dify"  # asks in nobody's name whether a key is good
 
 Spawn = Callable[[Coroutine[object, object, None]], None]
 
 
 class Rotation:
-    """Watches for replaced keys; belongs to the loop's thread."""
+    """Watches for replaced keys and corrected addresses; belongs to the loop's thread."""
 
     def __init__(
         self,
@@ -47,8 +55,10 @@ class Rotation:
         spawn: Spawn,
     ) -> None:
         self._client = client
+        self._journal = journal
         self._addresses = journal.addresses
         self._readdress = Readdress(journal)
+        self._reports = Reports(journal)
         self._lanes = lanes
         self._parking = parking
         self._recovery = recovery
@@ -58,40 +68,114 @@ class Rotation:
         self._underway = underway
         self._spawn = spawn
         self._asked = _Lately(_ASK_AGAIN_S)
-        self._looked = _Lately(_LOOK_AGAIN_S)
+        self._looked_from = _Lately(_LOOK_AGAIN_S)
+        self._looked_for = _Lately(_LOOK_AGAIN_S)
+        #: What may have been replaced lately: the others of an owner that has come to a new space.
+        self._watched: dict[int, None] = {}
+        self._heirs: dict[int, _Heir] = {}
 
     def stored(self, lane: Lane, space_id: int, owner: str) -> None:
-        """*owner* has stored something in the space: it may be a new key for an old backlog."""
-        news = False
-        try:
-            news = self._readdress.note_owner(lane.space, space_id, owner)
-        except JournalError as exc:
-            # The job itself is committed; without this note its key cannot be replaced later.
-            _not_written(exc)
-        self.look(lane.agent_id, news=news)
+        """*owner* has stored something in the space: it may be what an old backlog waits for."""
+        self._used(lane.space, space_id, owner, lane.agent_id, stored=True)
 
-    def look(self, agent_id: str, *, news: bool = False) -> None:
-        """Look for replacements of refused keys; costs nothing while no key is refused.
+    def asked(self, space: Space, owner: str, *, dead: bool) -> None:
+        """*owner* wants what is held for the space sent: what the space has replaced is meant too.
 
-        Every few seconds for each of them, and at once where *news* of an owner has come.
+        With *dead*, the dead letters of that are the space's own from now on.
         """
-        for park in self._parking.all():
-            if park.reason != ErrorType.AUTH:
-                continue
-            if self._looked.was(park.space_id) and not news:
-                continue
-            try:
-                new_id = self._readdress.successor(park.space_id)
-            except JournalError as exc:
-                _not_written(exc)  # whoever has called has nothing to do with it
+        try:
+            with self._journal.file.transaction():
+                space_id = self._addresses.know_space(space)
+            self._used(space, space_id, owner, _AGENT_ID, stored=False)
+            if not dead:
                 return
-            if new_id is None or self._asked.was(new_id):
-                continue
-            self._spawn(self._replace(park.space_id, new_id, agent_id))
+            for old_id in self._readdress.others(space, space_id, owner):
+                if self._readdress.replaces(space_id, old_id):
+                    self._readdress.move_dead(old_id, space_id, now=self._clock.now())
+        except (JournalError, SealBroken) as exc:
+            _not_written(exc)  # they stay where they are, and may be asked for again
+
+    def _used(
+        self, space: Space, space_id: int, owner: str, agent_id: str, *, stored: bool
+    ) -> None:
+        """Look for a backlog that waits for this space; costs nothing while no space is in trouble.
+
+        Every few seconds, and at once where the owner is news.
+        """
+        try:
+            news = self._readdress.note_owner(space, space_id, owner, stored=stored)
+            if news:
+                self._watch(self._readdress.others(space, space_id, owner))
+            if not self._news.any_failed or (self._looked_from.was(space_id) and not news):
+                return
+            for old_id in self._readdress.others(space, space_id, owner):
+                if self._news.has_failed(old_id) and (
+                    self._successor(old_id) == space_id
+                    or self._readdress.replaces(space_id, old_id)
+                ):
+                    self._follow(old_id, space_id, agent_id)
+        except JournalError as exc:
+            # Whoever has called has nothing to do with it: the job itself is committed.
+            _not_written(exc)
+
+    def _watch(self, space_ids: list[int]) -> None:
+        for space_id in space_ids:
+            self._watched.pop(space_id, None)
+            self._watched[space_id] = None
+        while len(self._watched) > _REMEMBERED:
+            del self._watched[next(iter(self._watched))]
+
+    def failed(self, space_id: int, agent_id: str, *, refused: bool) -> None:
+        """A request for the space came to nothing: it may have been replaced."""
+        heir = self._heirs.get(space_id)
+        if heir is None:
+            # In an outage everybody fails, and most of them have been replaced by nothing.
+            if not refused and space_id not in self._watched:
+                return
+            if self._looked_for.was(space_id):
+                return
+        try:
+            if heir is not None and heir.good:
+                self._move(space_id)
+            elif (new_id := self._successor(space_id)) is not None:
+                self._follow(space_id, new_id, agent_id)
+        except (JournalError, SealBroken) as exc:
+            _not_written(exc)  # the jobs stay where they are, and the next look finds them there
+
+    def delivered(self, space_id: int) -> None:
+        """mem9 has taken something of the space: what waits for it to be good may follow."""
+        if not self._heirs:
+            return
+        self._heirs.pop(space_id, None)
+        for old_id, heir in list(self._heirs.items()):
+            if heir.new_id == space_id:
+                heir.good = True
+                self._try_to_move(old_id)
+
+    def _successor(self, old_id: int) -> int | None:
+        # Another key is no replacement of one that was never refused.
+        park = self._parking.get(old_id)
+        refused = park is not None and park.reason == ErrorType.AUTH
+        return self._readdress.successor(old_id, any_key=refused)
+
+    def _follow(self, old_id: int, new_id: int, agent_id: str) -> None:
+        heir = self._heirs.get(old_id)
+        if heir is None or heir.new_id != new_id:
+            heir = _Heir(new_id, self._journal.last_seq, self._clock.now() + _HELD_S)
+            self._heirs[old_id] = heir
+            self._lanes.pause(new_id, heir.held_until)
+        if heir.good:
+            self._try_to_move(old_id)
+        elif not self._asked.was(new_id):
+            self._spawn(self._replace(old_id, heir, agent_id))
 
     def forget(self, space_ids: set[int]) -> None:
         """Drop what is remembered of spaces that the journal has forgotten."""
         self._readdress.forget(space_ids)
+        for space_id in space_ids:
+            self._heirs.pop(space_id, None)
+            self._watched.pop(space_id, None)
+            self._news.forget(space_id)
 
     def proven(self, space: Space) -> None:
         """mem9 has just accepted the space's key: what was held for the key goes at once."""
@@ -103,34 +187,51 @@ class Rotation:
             self._parking.probe_now(park.space_id, self._clock.now())
             self._deliverer.wake()
 
-    async def _replace(self, old_id: int, new_id: int, agent_id: str) -> None:
+    async def _replace(self, old_id: int, heir: "_Heir", agent_id: str) -> None:
         try:
-            new = self._addresses.space(new_id)
-            if new is None or not await self._is_good(new, agent_id):
-                return
-            self._move(old_id, new_id)
+            new = self._addresses.space(heir.new_id)
+            heir.good = new is not None and await self._is_good(new, agent_id)
+        except (JournalError, SealBroken) as exc:
+            _not_written(exc)
+        if heir.good and self._heirs.get(old_id) is heir:
+            self._try_to_move(old_id)
+        self._lanes.go_on(heir.new_id, paused_until=heir.held_until)
+        self._deliverer.wake()
+
+    def _try_to_move(self, old_id: int) -> None:
+        try:
+            self._move(old_id)
         except (JournalError, SealBroken) as exc:
             _not_written(exc)  # the jobs stay where they are, and the next look finds them there
 
-    def _move(self, old_id: int, new_id: int) -> None:
-        if self._parking.get(old_id) is None or self._lanes.in_flight_of(old_id):
+    def _move(self, old_id: int) -> None:
+        heir = self._heirs[old_id]
+        if not self._news.has_failed(old_id) or self._readdress.holds_since(old_id, heir.last_seq):
+            del self._heirs[old_id]  # it is in use
+            return
+        now = self._clock.now()
+        if self._lanes.in_flight_of(old_id):
+            # Whatever becomes of those, we are told; nothing new is to follow them meanwhile.
+            self._lanes.pause(old_id, now + _LOOK_AGAIN_S)
             return
         held = self._lanes.space_depth(old_id)
-        touched = self._readdress.move(old_id, new_id)
+        same_key = self._readdress.same_key(old_id, heir.new_id)
+        touched = self._readdress.move(old_id, heir.new_id, now=now)
         if touched is None:
             return
+        del self._heirs[old_id]
         self._lanes.drop(old_id)
         self._parking.forget(old_id)
         self._news.forget(old_id)
-        now = self._clock.now()
+        self._news.dead(self._reports.dead_spaces())
         for backlog in self._recovery.backlogs(touched):
             self._lanes.restored(backlog, now)
         self._underway.reload()
         self._deliverer.wake()
         log.info(
             "space.resumed",
-            space=self._parking.fingerprint(new_id),
-            reason="the key was replaced",
+            space=self._parking.fingerprint(heir.new_id),
+            reason="the base URL was corrected" if same_key else "the key was replaced",
             jobs=held,
         )
 
@@ -147,6 +248,16 @@ class Rotation:
 
 def _not_written(exc: Exception) -> None:
     log.warning("journal.write_failed", error_type="journal_error", reason=str(exc))
+
+
+@dataclass(slots=True)
+class _Heir:
+    """The space that a backlog is to go to. *good* once its mem9 has said so."""
+
+    new_id: int
+    last_seq: int  # of all jobs when it was found; a later one of the old space undoes it
+    held_until: float
+    good: bool = False
 
 
 class _Lately:

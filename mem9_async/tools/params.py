@@ -197,6 +197,7 @@ def queue(call: Call) -> QueueQuestion:
         space=access.space(call),
         action=_action(call),
         job_id=access.identifier("job_id", fields.text(call.parameters, "job_id")),
+        owner=access.owner(call),
     )
     shared = access.isolation(call) is Isolation.SHARED
     if not shared and command.action == "retry_dead" and command.job_id is None:

@@ -229,7 +229,12 @@ class TestReplaced:
             house.store(_job("one", key="old", owner="an app"))
             await _until(lambda: house.reason("old") == "auth")
             looks: list[int] = []
-            monkeypatch.setattr(house.app._rotation._readdress, "successor", looks.append)
+
+            def look(space_id: int, *, any_key: bool) -> None:
+                assert any_key
+                looks.append(space_id)
+
+            monkeypatch.setattr(house.app._rotation._readdress, "successor", look)
             for number in range(200):
                 house.store(_job(f"{number}", key="beside", owner="an app"))
             assert len(looks) <= 1

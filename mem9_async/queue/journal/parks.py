@@ -34,14 +34,18 @@ class Parks:
     def end(self, space_id: int, now: float) -> None:
         """End the space's wait. The time it waited does not count as delivery time."""
         with self._file.transaction():
-            self._db.execute(
-                "UPDATE jobs SET parked_s = parked_s + max(0, ? - max(accepted_at,"
-                " (SELECT parked_at FROM parks WHERE space_id = ?)))"
-                " WHERE lane_id IN (SELECT lane_id FROM lanes WHERE space_id = ?)"
-                " AND EXISTS (SELECT 1 FROM parks WHERE space_id = ?)",
-                (now, space_id, space_id, space_id),
-            )
-            self._db.execute("DELETE FROM parks WHERE space_id = ?", (space_id,))
+            self.ended(space_id, now)
+
+    def ended(self, space_id: int, now: float) -> None:
+        """End the space's wait as a part of the transaction under way; as end() does."""
+        self._db.execute(
+            "UPDATE jobs SET parked_s = parked_s + max(0, ? - max(accepted_at,"
+            " (SELECT parked_at FROM parks WHERE space_id = ?)))"
+            " WHERE lane_id IN (SELECT lane_id FROM lanes WHERE space_id = ?)"
+            " AND EXISTS (SELECT 1 FROM parks WHERE space_id = ?)",
+            (now, space_id, space_id, space_id),
+        )
+        self._db.execute("DELETE FROM parks WHERE space_id = ?", (space_id,))
 
     def all(self) -> list[Park]:
         """Every space that waits. A damaged park is dropped: asking mem9 tells the same."""

@@ -10,7 +10,7 @@ from mem9_async.models.space import Space
 from mem9_async.queue.journal.file import JournalFile
 from mem9_async.queue.sealing import SealBroken, Sealer
 
-_OWNERS_KEPT = 1_000  # per space; where no app is named, every user is an owner
+_OWNERS_KEPT = 2_000  # per space, two for each owner; where no app is named, every user is one
 _WIPING = ("OFF", "ON", "FAST")  # as SQLite numbers them
 _IDLE = (
     "space_id NOT IN (SELECT value FROM json_each(:used))"
@@ -52,6 +52,10 @@ class SpaceRows:
         if kept["api_key"] is None:
             return None
         return Space(base_url=kept["base_url"], api_key=SecretStr(kept["api_key"]))
+
+    def base_url(self, digest: bytes, sealed: bytes) -> str:
+        """The address of a row, whether it has a key or not. Raises SealBroken."""
+        return str(from_json(self._sealer.unseal(sealed, b"space" + digest))["base_url"])
 
     def digests(self) -> set[bytes]:
         """The digest of every space that has a row."""

@@ -81,7 +81,7 @@ def test_jobs_that_follow_a_replaced_key_are_counted_once(desk: Desk) -> None:
     (old,) = desk.append(job("same", key="old-key"))
     (new, _) = desk.append(job("same", key="new-key"), job("other", key="new-key"))
 
-    Readdress(desk.journal).move(old.space_id, new.space_id)
+    Readdress(desk.journal).move(old.space_id, new.space_id, now=START)
 
     assert desk.pending() == 2
     assert _balanced(desk)

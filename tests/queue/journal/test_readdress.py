@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from mem9_async.models.outcome import ErrorType
 from mem9_async.queue.journal.readdress import Readdress
-from tests.queue.builders import START, job, space
+from mem9_async.queue.records import Park
+from tests.queue.builders import HOUR_S, START, failure, job, space
 from tests.queue.desk import Desk, texts
 
 
@@ -73,12 +75,12 @@ def test_nothing_moves_while_a_key_is_unknown(tmp_path: Path) -> None:
     readdress = Readdress(desk.journal)
 
     assert readdress.successor(old) == new
-    assert readdress.move(old, new) is None
-    assert readdress.move(new, old) is None
+    assert readdress.move(old, new, now=START) is None
+    assert readdress.move(new, old, now=START) is None
     assert [each.space_id for each in desk.recovery.backlogs()] == [old, new]
 
     desk.journal.addresses.find_space(space("old"))
-    (moved,) = readdress.move(old, new) or set()
+    (moved,) = readdress.move(old, new, now=START) or set()
     assert texts(desk.frozen(moved)) == ["a", "b"]
     assert lane_id != moved
 
@@ -93,7 +95,7 @@ def test_a_damaged_lane_does_not_hold_the_others_back(desk: Desk) -> None:
         "UPDATE lanes SET sealed = x'00' WHERE lane_id = ?", (broken.lane_id,)
     )
 
-    (moved,) = Readdress(desk.journal).move(old, new) or set()
+    (moved,) = Readdress(desk.journal).move(old, new, now=START) or set()
 
     assert texts(desk.frozen(moved, now=START)) == ["a", "c"]
     assert desk.reports.dead(old) == 1
@@ -112,3 +114,25 @@ def test_owners_are_noted_once_and_remembered_within_bounds(desk: Desk) -> None:
     for user in range(10_010):
         readdress.note_owner(space(), one.space_id, f"user {user}")
     assert len(readdress._noted) == 10_000
+
+
+def test_waits_attempts_and_parked_time_of_the_old_address_do_not_come_along(desk: Desk) -> None:
+    """The batch is due at once, from its first attempt; what may have arrived stays doubtful."""
+    old, lane_id = _owned(desk, "a", "old")
+    new, _ = _owned(desk, "b", "new")
+    batch = desk.frozen(lane_id)
+    broken = failure(ErrorType.READ_TIMEOUT, maybe_sent=True)
+    desk.journal.retry(batch.row, broken, due_at=START + HOUR_S, costs_attempt=True)
+    desk.journal.parks.put(Park(old, "auth", START, START + HOUR_S, 1, broken))
+    now = START + 73 * HOUR_S
+
+    (moved,) = Readdress(desk.journal).move(old, new, now=now) or set()
+
+    (backlog,) = desk.recovery.backlogs([moved])
+    assert backlog.frozen[0].due_at <= now
+    # Of all that time parked, nothing counts: only the job that was not held is too old.
+    assert desk.retention.expire(now, deadline_s=72 * HOUR_S)[0] == 1
+    again = desk.restart(backlog.frozen[0].row, now)
+    assert texts(again) == ["a"]
+    assert (again.batch.attempt, again.maybe_sent, again.first_attempt_at) == (1, True, now)
+    assert desk.journal.parks.all() == []
