@@ -49,6 +49,16 @@ class QueueFull(Mem9AsyncError):
         self.after_s = after_s
 
 
+class Unwritable(QueueFull):
+    """The journal cannot be written, and `reason` says why: the job may be delivered unkept."""
+
+    def __init__(self, message: str, *, reason: str, depth: int, capacity: int, code: str) -> None:
+        super().__init__(
+            message, depth=depth, capacity=capacity, oldest_age_s=None, after_s=30.0, code=code
+        )
+        self.reason = reason
+
+
 class RequestFailed(Mem9AsyncError):
     """mem9 was asked and did not do it, or could not be asked; `outcome` says which."""
 

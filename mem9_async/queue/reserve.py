@@ -1,7 +1,7 @@
 """Disk space set apart so that outcomes can be recorded when the disk is full.
 
 Deleting a delivered job needs room too: the write-ahead log grows before the file shrinks.
-While the reserve is spent no new job is taken, or it would eat the room of the old ones.
+While the reserve is spent no new job is written, or it would eat the room of the old ones.
 """
 
 import os

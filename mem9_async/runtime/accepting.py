@@ -5,14 +5,14 @@ from itertools import repeat
 
 import structlog
 
-from mem9_async.models.errors import Mem9AsyncError, QueueFull
+from mem9_async.models.errors import Mem9AsyncError, QueueFull, Unwritable
 from mem9_async.models.job import NewJob, QueueDepth, Receipt
 from mem9_async.models.outcome import Trouble
 from mem9_async.models.space import Lane
 from mem9_async.queue import failpoints
 from mem9_async.queue.clock import Clock
 from mem9_async.queue.deliverer import Deliverer
-from mem9_async.queue.journal import JournalError, JournalFull
+from mem9_async.queue.journal import JournalCorrupt, JournalError, JournalFull
 from mem9_async.queue.lanes import Lanes
 from mem9_async.queue.records import Appended
 from mem9_async.runtime.health import Health
@@ -24,6 +24,10 @@ from mem9_async.settings import Settings
 log = structlog.get_logger()
 
 _LOOK_FOR_ROOM_EVERY_S = 1.0
+_UNWRITTEN = (
+    "the journal could not be written ({why}); this memory was not taken. Free some "
+    "space or mend the data directory, then try again"
+)
 _ROOM_AGAIN = 0.9  # once full, jobs are taken again below this share: no flapping at the brim
 
 
@@ -68,7 +72,8 @@ class Accepting:
             self._storage.met(exc)
             reason = "disk_full" if isinstance(exc, JournalFull) else "journal_error"
             log.error("journal.write_failed", error_type=reason, reason=str(exc), jobs=len(taken))
-            failed = self._not_written(str(exc), reason)
+            damaged = isinstance(exc, JournalCorrupt)  # it is mended in a moment
+            failed = self._damaged(str(exc)) if damaged else self._not_written(str(exc), reason)
             return [refusal or failed for refusal in refusals]
         # All of them are committed: each has to be in its line, whatever becomes of one receipt.
         for job, each in zip(taken, appended, strict=True):
@@ -184,13 +189,21 @@ class Accepting:
         self._room_looked_at = now
         return self._storage.has_room()
 
-    def _not_written(self, why: str, code: str) -> QueueFull:
+    def _not_written(self, why: str, code: str) -> Unwritable:
+        return Unwritable(
+            _UNWRITTEN.format(why=why),
+            reason=why,
+            depth=self._lanes.depth,
+            capacity=self._settings.journal_max_jobs,
+            code=code,
+        )
+
+    def _damaged(self, why: str) -> QueueFull:
         return QueueFull(
-            f"the journal could not be written ({why}); this memory was not taken. Free some "
-            "space or mend the data directory, then try again",
+            _UNWRITTEN.format(why=why),
             depth=self._lanes.depth,
             capacity=self._settings.journal_max_jobs,
             oldest_age_s=None,
             after_s=30.0,
-            code=code,
+            code="journal_error",
         )

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 import structlog
 
-from mem9_async.models.errors import Mem9AsyncError
+from mem9_async.models.errors import Mem9AsyncError, Unwritable
 from mem9_async.models.job import JobState, NewJob, QueueCommand, QueueReport, Receipt
 from mem9_async.models.memory import SearchQuery, SearchResult
 from mem9_async.models.outcome import Confirmation, ErrorType, Outcome
@@ -41,6 +41,7 @@ from mem9_async.runtime.reporting import Reporting
 from mem9_async.runtime.rotation import Rotation
 from mem9_async.runtime.storage import Storage
 from mem9_async.runtime.underway import Underway
+from mem9_async.runtime.unkept import Unkept
 from mem9_async.runtime.upkeep import Upkeep
 from mem9_async.runtime.waiting import Waiting
 from mem9_async.settings import Settings
@@ -141,6 +142,17 @@ class App:
             reason=storage.reason or "",
             confirmation=Confirmation(settings.confirmation),
             timeout_s=settings.wait_timeout_ms / 1000,
+        )
+        self._unkept = Unkept(
+            direct=self._direct,
+            journal=journal,
+            lanes=self.lanes,
+            deliverer=self.deliverer,
+            parking=self.parking,
+            has_failed=self._news.has_failed,
+            clock=self.clock,
+            timeout_s=settings.wait_timeout_ms / 1000,
+            at_once=settings.max_in_flight_per_space,
         )
         journal.addresses.on_key = self._key_came
         self._adoption = Adoption(self)
@@ -307,12 +319,14 @@ class App:
     async def store_and_wait(self, job: NewJob) -> Receipt:
         """Commit *job*, then wait for the end of its first attempt, at most `wait_timeout_ms`.
 
-        Where nothing can be kept, deliver it instead. Cancelled: an accepted job stays
-        accepted. Raises QueueFull.
+        Where nothing can be kept, now or ever, deliver it instead. Cancelled: an accepted job
+        stays accepted. Raises QueueFull.
         """
         if self.delivers_first:
             return await self._direct.store(job)
         (receipt,) = self.accept([job])
+        if isinstance(receipt, Unwritable):
+            return await self.store_unkept(job, receipt)
         if isinstance(receipt, Mem9AsyncError):
             raise receipt
         space_id = self.storage.journal.addresses.know_space(job.lane.space)
@@ -331,6 +345,13 @@ class App:
                 "notice": self._notices.take(job.lane.space) or receipt.notice,
             }
         )
+
+    async def store_unkept(self, job: NewJob, refusal: Unwritable) -> Receipt:
+        """Deliver *job*, which the journal could not take. Raises *refusal* where that cannot be.
+
+        Waits for mem9, and for what is before it in its lane.
+        """
+        return await self._unkept.store(job, refusal)
 
     def _is_dead(self, space_id: int, job_id: str) -> bool:
         # Of this job: what the space's trouble says may be another's.
@@ -388,3 +409,4 @@ class App:
                 refused=outcome.error_type is ErrorType.AUTH,
             )
         self._waiting.settled(batch.job_ids, outcome)
+        self._unkept.settled()

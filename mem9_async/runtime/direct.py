@@ -35,11 +35,15 @@ class Direct:
         self._confirmation = confirmation
         self._timeout_s = timeout_s
 
-    async def store(self, job: NewJob) -> Receipt:
+    async def store(
+        self, job: NewJob, *, reason: str | None = None, timeout_s: float | None = None
+    ) -> Receipt:
         """Send *job* and say what came of it; `kept` is False, whatever it was.
 
-        Waits until mem9 has taken it, has refused it, or the time is up.
+        Waits until mem9 has taken it, has refused it, or the time is up. *reason* and *timeout_s*
+        take the place of its own.
         """
+        limit_s = self._timeout_s if timeout_s is None else timeout_s
         job_id = uuid7().hex()
         batch = Batch(
             batch_id=uuid7().hex(),
@@ -49,11 +53,11 @@ class Direct:
             confirmation=self._confirmation,
         )
         began = time.monotonic()
-        ends_at = began + self._timeout_s
+        ends_at = began + limit_s
         outcome: Outcome | None = None
         maybe_sent = False
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(limit_s):
                 for attempt in range(1, _TRIES + 1):
                     outcome = await self._sink.send(batch)
                     maybe_sent = maybe_sent or outcome.maybe_sent
@@ -89,7 +93,7 @@ class Direct:
             deduplicated=False,
             queue=_NOTHING_WAITS,
             durability="none",
-            durability_reason=self._reason,
+            durability_reason=self._reason if reason is None else reason,
             notice=outcome.notice if outcome else None,
             outcome=outcome,
             waited_out=outcome is None,

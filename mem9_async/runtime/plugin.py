@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from mem9_async.models.errors import QueueFull, RuntimeUnavailable
+from mem9_async.models.errors import QueueFull, RuntimeUnavailable, Unwritable
 from mem9_async.models.job import NewJob, QueueCommand, QueueReport, Receipt
 from mem9_async.models.memory import (
     Deletion,
@@ -207,19 +207,26 @@ class Plugin:
                 self._thread.call(self._running.app.aclose, timeout_s=grace_s)
 
     def store(self, job: NewJob) -> Receipt:
-        """Journal *job*; with `wait`, return its first attempt's outcome too. Raises QueueFull."""
+        """Journal *job*; with `wait`, return its first attempt's outcome too. Raises QueueFull.
+
+        While the journal cannot be written, deliver it where that can be done.
+        """
         app = self._app
+        timeout_s = self.settings.wait_timeout_ms / 1000 + _GRACE_S
         if job.wait or app.delivers_first:
-            timeout_s = self.settings.wait_timeout_ms / 1000 + _GRACE_S
             return self._thread.call(lambda: app.store_and_wait(job), timeout_s=timeout_s)
         waits_until = time.monotonic() + self.settings.accept_timeout_ms / 1000
         while True:
             try:
                 return self._thread.store(job, timeout_s=_STORE_TIMEOUT_S)
+            except Unwritable as exc:
+                refusal = exc
+                break
             except QueueFull:
                 if self.settings.overflow != "block" or time.monotonic() >= waits_until:
                     raise
             time.sleep(_LOOK_FOR_ROOM_EVERY_S)
+        return self._thread.call(lambda: app.store_unkept(job, refusal), timeout_s=timeout_s)
 
     def search(
         self, query: SearchQuery, *, include_pending: bool, retry_query: str | None

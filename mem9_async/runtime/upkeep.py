@@ -94,8 +94,8 @@ class Upkeep:
         if storage.has_room():
             self._app.health.over("disk")
             return
-        self._app.health.degraded("disk", "the disk is full: no new job is taken, none is lost")
-        log.warning("journal.nearly_full", reason="the disk is full; no new job is taken")
+        self._app.health.degraded("disk", "the disk is full: no new job is kept, none is lost")
+        log.warning("journal.nearly_full", reason="the disk is full; no new job is kept")
 
     async def _tidy(self) -> None:
         app = self._app

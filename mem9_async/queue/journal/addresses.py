@@ -201,6 +201,19 @@ class Addresses:
             KnownLane(row[0], space_id, digest, lane, self._sealer.fingerprint(digest))
         )
 
+    def find_lane(self, lane: Lane) -> int | None:
+        """The number of *lane* if anything of it is recorded here; writes nothing."""
+        if (space_id := self.find_space(lane.space)) is None:
+            return None
+        key = (space_id, lane.agent_id, lane.session_id, lane.user_id, lane.conversation_id)
+        if (lane_id := self._lane_ids.get(key)) is not None:
+            return lane_id
+        address = lane.model_dump(mode="json", exclude={"space"})
+        row = self._db.execute(
+            "SELECT lane_id FROM lanes WHERE digest = ?", (self._lane_digest(lane.space, address),)
+        ).fetchone()
+        return None if row is None else int(row[0])
+
     def lane(self, lane_id: int) -> KnownLane:
         """The lane behind the number. Raises SealBroken when its row was changed."""
         known = self._lanes.get(lane_id)
