@@ -8,7 +8,6 @@ import structlog
 from mem9_async.models.errors import Mem9AsyncError, QueueFull, Unwritable
 from mem9_async.models.job import NewJob, QueueDepth, Receipt
 from mem9_async.models.outcome import Trouble
-from mem9_async.models.space import Lane
 from mem9_async.queue import failpoints
 from mem9_async.queue.clock import Clock
 from mem9_async.queue.deliverer import Deliverer
@@ -42,7 +41,7 @@ class Accepting:
         lanes: Lanes,
         deliverer: Deliverer,
         trouble: Callable[[int], Trouble | None],
-        stored: Callable[[Lane, int, str], None],
+        stored: Callable[[NewJob, int], None],
         underway: Underway,
         notices: Notices,
         health: Health,
@@ -114,8 +113,7 @@ class Accepting:
                 bytes=each.size,
                 deduplicated=each.deduplicated or None,
             )
-            if job.owner is not None:
-                self._stored(job.lane, space_id, job.owner)
+            self._stored(job, space_id)
             trouble = self._trouble(space_id)
         except JournalError as exc:
             # The job itself is committed: what cannot be read besides must not deny it.

@@ -113,6 +113,7 @@ class App:
             news=self._news,
             clock=self.clock,
             underway=self.underway,
+            has_served=lambda space_id: self._delivered.of(space_id)[0] > 0,
             spawn=self._spawn,
         )
         self._accepting = Accepting(

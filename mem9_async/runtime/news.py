@@ -11,6 +11,18 @@ from mem9_async.models.outcome import ErrorType, Outcome, Trouble
 from mem9_async.queue.policy import Decision, Move
 from mem9_async.queue.records import DeadSpace
 
+# Who says this knows the space, or was not asked.
+_FOUND = frozenset(
+    {
+        ErrorType.QUOTA_EXHAUSTED,
+        ErrorType.RATE_LIMITED,
+        ErrorType.CONFLICT,
+        ErrorType.REJECTED,
+        ErrorType.TOO_LARGE,
+        ErrorType.BUG,
+        ErrorType.KEY_MISSING,
+    }
+)
 _DEAD_TOLD_S = 24 * 3600.0  # after that memory_queue alone shows a dead letter
 _COUNTED_EVERY_S = 5.0  # counting costs as much as there is, and receipts ask each time
 
@@ -76,6 +88,11 @@ class News:
         """Whether the last request for the space came to nothing; a missing key made none."""
         failure = self._failures.get(space_id)
         return failure is not None and failure.reason != ErrorType.KEY_MISSING
+
+    def has_missed(self, space_id: int) -> bool:
+        """Whether the last request for the space found no mem9 that knows the space."""
+        failure = self._failures.get(space_id)
+        return failure is not None and failure.outcome.error_type not in _FOUND
 
     def forget(self, space_id: int) -> None:
         """Drop the trouble of a space that holds nothing any more."""

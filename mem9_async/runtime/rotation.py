@@ -1,7 +1,9 @@
 """A refused key or a wrong address, and its replacement: the backlog follows to a good one.
 
-Good is a new space whose mem9 has said so. While it is asked for the first time, what is new there
-waits a moment, so that the backlog goes in front.
+Good is a new space of which mem9 has taken something, or has said so. It is asked so that the
+backlog can go in front: what is new there waits a moment for the answer. A store that waits for its
+own outcome is not held back, and whoever is in trouble at several addresses has to prove the next
+one with a store.
 """
 
 import time
@@ -12,9 +14,10 @@ import structlog
 
 from mem9_async.client.client import Mem9Client
 from mem9_async.models.errors import RequestFailed
+from mem9_async.models.job import NewJob
 from mem9_async.models.memory import KeyState
 from mem9_async.models.outcome import ErrorType
-from mem9_async.models.space import Lane, Space
+from mem9_async.models.space import Space
 from mem9_async.queue.clock import Clock
 from mem9_async.queue.deliverer import Deliverer
 from mem9_async.queue.journal import Journal, JournalError
@@ -52,8 +55,10 @@ class Rotation:
         news: News,
         clock: Clock,
         underway: Underway,
+        has_served: Callable[[int], bool],
         spawn: Spawn,
     ) -> None:
+        """*has_served* says whether mem9 has taken something of a space."""
         self._client = client
         self._journal = journal
         self._addresses = journal.addresses
@@ -66,6 +71,7 @@ class Rotation:
         self._news = news
         self._clock = clock
         self._underway = underway
+        self._has_served = has_served
         self._spawn = spawn
         self._asked = _Lately(_ASK_AGAIN_S)
         self._looked_from = _Lately(_LOOK_AGAIN_S)
@@ -74,9 +80,12 @@ class Rotation:
         self._watched: dict[int, None] = {}
         self._heirs: dict[int, _Heir] = {}
 
-    def stored(self, lane: Lane, space_id: int, owner: str) -> None:
-        """*owner* has stored something in the space: it may be what an old backlog waits for."""
-        self._used(lane.space, space_id, owner, lane.agent_id, stored=True)
+    def stored(self, job: NewJob, space_id: int) -> None:
+        """*job* is in the space: its owner may have a backlog that waits for that."""
+        if job.owner is not None:
+            lane = job.lane
+            use = _Use(lane.agent_id, stored=True, waits=job.wait)
+            self._used(lane.space, space_id, job.owner, use)
 
     def asked(self, space: Space, owner: str, *, dead: bool) -> None:
         """*owner* wants what is held for the space sent: what the space has replaced is meant too.
@@ -86,7 +95,7 @@ class Rotation:
         try:
             with self._journal.file.transaction():
                 space_id = self._addresses.know_space(space)
-            self._used(space, space_id, owner, _AGENT_ID, stored=False)
+            self._used(space, space_id, owner, _Use(_AGENT_ID, stored=False, waits=False))
             if not dead:
                 return
             for old_id in self._readdress.others(space, space_id, owner):
@@ -95,25 +104,29 @@ class Rotation:
         except (JournalError, SealBroken) as exc:
             _not_written(exc)  # they stay where they are, and may be asked for again
 
-    def _used(
-        self, space: Space, space_id: int, owner: str, agent_id: str, *, stored: bool
-    ) -> None:
+    def _used(self, space: Space, space_id: int, owner: str, use: "_Use") -> None:
         """Look for a backlog that waits for this space; costs nothing while no space is in trouble.
 
         Every few seconds, and at once where the owner is news.
         """
         try:
-            news = self._readdress.note_owner(space, space_id, owner, stored=stored)
+            news = self._readdress.note_owner(space, space_id, owner, stored=use.stored)
             if news:
                 self._watch(self._readdress.others(space, space_id, owner))
             if not self._news.any_failed or (self._looked_from.was(space_id) and not news):
                 return
-            for old_id in self._readdress.others(space, space_id, owner):
-                if self._news.has_failed(old_id) and (
+            found = [
+                old_id
+                for old_id in self._readdress.others(space, space_id, owner)
+                if self._news.has_missed(old_id)
+                and (
                     self._successor(old_id) == space_id
                     or self._readdress.replaces(space_id, old_id)
-                ):
-                    self._follow(old_id, space_id, agent_id)
+                )
+            ]
+            for old_id in found:
+                ask = not use.stored or (len(found) == 1 and not use.waits)
+                self._follow(old_id, space_id, use.agent_id, ask=ask)
         except JournalError as exc:
             # Whoever has called has nothing to do with it: the job itself is committed.
             _not_written(exc)
@@ -138,7 +151,7 @@ class Rotation:
             if heir is not None and heir.good:
                 self._move(space_id)
             elif (new_id := self._successor(space_id)) is not None:
-                self._follow(space_id, new_id, agent_id)
+                self._follow(space_id, new_id, agent_id, ask=False)
         except (JournalError, SealBroken) as exc:
             _not_written(exc)  # the jobs stay where they are, and the next look finds them there
 
@@ -158,15 +171,18 @@ class Rotation:
         refused = park is not None and park.reason == ErrorType.AUTH
         return self._readdress.successor(old_id, any_key=refused)
 
-    def _follow(self, old_id: int, new_id: int, agent_id: str) -> None:
+    def _follow(self, old_id: int, new_id: int, agent_id: str, *, ask: bool) -> None:
         heir = self._heirs.get(old_id)
         if heir is None or heir.new_id != new_id:
-            heir = _Heir(new_id, self._journal.last_seq, self._clock.now() + _HELD_S)
-            self._heirs[old_id] = heir
-            self._lanes.pause(new_id, heir.held_until)
+            heir = self._heirs[old_id] = _Heir(new_id, self._journal.last_seq)
+        same_key = self._readdress.same_key(old_id, new_id)
+        heir.good = heir.good or (same_key and self._has_served(new_id))
         if heir.good:
             self._try_to_move(old_id)
-        elif not self._asked.was(new_id):
+        elif (ask or not same_key) and not self._asked.was(new_id):
+            if ask and heir.held_until is None:  # the first time only
+                heir.held_until = self._clock.now() + _HELD_S
+                self._lanes.pause(new_id, heir.held_until)
             self._spawn(self._replace(old_id, heir, agent_id))
 
     def forget(self, space_ids: set[int]) -> None:
@@ -190,13 +206,15 @@ class Rotation:
     async def _replace(self, old_id: int, heir: "_Heir", agent_id: str) -> None:
         try:
             new = self._addresses.space(heir.new_id)
-            heir.good = new is not None and await self._is_good(new, agent_id)
+            same_key = self._readdress.same_key(old_id, heir.new_id)
+            heir.good = new is not None and await self._is_good(new, agent_id, same_key=same_key)
         except (JournalError, SealBroken) as exc:
             _not_written(exc)
         if heir.good and self._heirs.get(old_id) is heir:
             self._try_to_move(old_id)
-        self._lanes.go_on(heir.new_id, paused_until=heir.held_until)
-        self._deliverer.wake()
+        if heir.held_until is not None:
+            self._lanes.go_on(heir.new_id, paused_until=heir.held_until)
+            self._deliverer.wake()
 
     def _try_to_move(self, old_id: int) -> None:
         try:
@@ -206,7 +224,7 @@ class Rotation:
 
     def _move(self, old_id: int) -> None:
         heir = self._heirs[old_id]
-        if not self._news.has_failed(old_id) or self._readdress.holds_since(old_id, heir.last_seq):
+        if not self._news.has_missed(old_id) or self._readdress.holds_since(old_id, heir.last_seq):
             del self._heirs[old_id]  # it is in use
             return
         now = self._clock.now()
@@ -235,10 +253,12 @@ class Rotation:
             jobs=held,
         )
 
-    async def _is_good(self, space: Space, agent_id: str) -> bool:
-        state = await self._client.key_state(space)
-        if state is not KeyState.UNDECIDED:
-            return state is KeyState.ACTIVE
+    async def _is_good(self, space: Space, agent_id: str, *, same_key: bool) -> bool:
+        # At another address an active key does not say that the space can be reached there.
+        if not same_key:
+            state = await self._client.key_state(space)
+            if state is not KeyState.UNDECIDED:
+                return state is KeyState.ACTIVE
         try:
             await self._client.validate(space, agent_id)
         except RequestFailed:
@@ -256,8 +276,17 @@ class _Heir:
 
     new_id: int
     last_seq: int  # of all jobs when it was found; a later one of the old space undoes it
-    held_until: float
+    held_until: float | None = None
     good: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """How a space was used: by a store, which may wait for its outcome, or by a wish to send."""
+
+    agent_id: str
+    stored: bool
+    waits: bool
 
 
 class _Lately:

@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from mem9_async.models.batch import Batch
+from mem9_async.models.errors import RequestFailed
 from mem9_async.models.job import Message, NewJob, QueueCommand, QueueReport, Receipt, Turn
 from mem9_async.models.memory import KeyState
 from mem9_async.models.outcome import Confirmation, ErrorType, Outcome
@@ -40,6 +41,7 @@ class _House:
         self.asked: list[str] = []
         self.app.client.send = self._send
         self.app.client.key_state = self._key_state
+        self.app.client.validate = self._validate
 
     async def _send(self, batch: Batch) -> Outcome:
         url = batch.lane.space.base_url
@@ -52,9 +54,14 @@ class _House:
         return answer
 
     async def _key_state(self, space: Space) -> KeyState:
+        del space
+        return KeyState.ACTIVE
+
+    async def _validate(self, space: Space, _agent_id: str) -> None:
         await asyncio.sleep(0)
-        deaf = space.base_url in self.unknown or not self.answers.get(space.base_url, TAKEN).ok
-        return KeyState.INACTIVE if deaf else KeyState.ACTIVE
+        answer = self.answers.get(space.base_url, TAKEN)
+        if space.base_url in self.unknown or not answer.ok:
+            raise RequestFailed(answer)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["_House"]:
@@ -137,23 +144,46 @@ async def test_the_backlog_follows_in_order_and_in_front(
         assert house.queue(WRONG).trouble is None
 
 
-async def test_one_that_waits_for_its_answer_goes_behind_the_backlog_too(tmp_path: Path) -> None:
-    """`wait` closes the batch at once: it is held back while the new address is asked."""
+async def test_a_store_that_waits_goes_by_itself_and_proves_the_address(tmp_path: Path) -> None:
+    """Its outcome is what is asked for; the backlog is in front of all that comes after it."""
     async with _House(tmp_path).running() as house:
         house.store(_job("old", WRONG))
         await house.failing()
-
-        receipt = await house.app.store_and_wait(
-            _job("new", RIGHT).model_copy(update={"wait": True})
+        house.held[RIGHT] = asyncio.Event()
+        waits = asyncio.create_task(
+            house.app.store_and_wait(_job("waits", RIGHT).model_copy(update={"wait": True}))
         )
+        await _until(lambda: RIGHT in house.asked)
+        house.store(_job("new", RIGHT))
+        house.held[RIGHT].set()
+
+        receipt = await waits
 
         assert receipt.outcome
         assert receipt.outcome.ok
-        assert house.texts() == ["old", "new"]
+        await _until(lambda: len(house.texts()) == 3)
+        assert house.texts() == ["waits", "old", "new"]
+
+
+async def test_trouble_at_several_addresses_follows_the_first_that_takes_a_store(
+    tmp_path: Path,
+) -> None:
+    """Each wrong try keeps its own until then, and none of them is asked for the others."""
+    async with _House(tmp_path).running() as house:
+        for number in range(5):
+            url = f"http://wrong-{number}.test"
+            house.answers[url] = NOT_THERE
+            house.store(_job(f"old {number}", url))
+            await house.failing(url)
+
+        house.store(_job("new", RIGHT))
+
+        await _until(lambda: len(house.texts()) == 6)
+        assert house.texts() == ["new", *(f"old {number}" for number in range(5))]
 
 
 async def test_a_backlog_follows_only_once_the_new_address_is_good(tmp_path: Path) -> None:
-    """It stays while mem9 does not know the key there, and goes with the first success."""
+    """It stays while the space cannot be read there, whatever its key's state is."""
     async with _House(tmp_path).running() as house:
         house.answers[WRONG] = NOT_THERE
         house.unknown.add(RIGHT)
@@ -167,6 +197,27 @@ async def test_a_backlog_follows_only_once_the_new_address_is_good(tmp_path: Pat
         house.answers[RIGHT] = TAKEN
 
         await _until(lambda: house.texts() == ["new", "old"])
+
+
+@pytest.mark.parametrize(
+    "error_type", [ErrorType.QUOTA_EXHAUSTED, ErrorType.CONFLICT, ErrorType.RATE_LIMITED]
+)
+async def test_an_address_whose_mem9_knows_the_space_keeps_its_backlog(
+    tmp_path: Path, error_type: ErrorType
+) -> None:
+    """It was no wrong one."""
+    async with _House(tmp_path).running() as house:
+        house.answers[WRONG] = failure(error_type)
+        house.store(_job("old", WRONG))
+        await house.failing()
+
+        house.store(_job("new", RIGHT))
+        await _until(lambda: house.texts() == ["new"])
+        house.queue(RIGHT, "flush")
+        house.store(_job("more", RIGHT))
+
+        await _until(lambda: house.texts() == ["new", "more"])
+        assert house.queue(WRONG).depth == 1
 
 
 async def test_what_is_on_its_way_to_the_old_address_ends_there_first(tmp_path: Path) -> None:
