@@ -7,14 +7,6 @@ import pytest
 from tests.chaos import kills
 
 
-async def test_nothing_acknowledged_is_lost_by_kills_at_random_moments(tmp_path: Path) -> None:
-    """Two kills under load in rough weather, then everything arrives."""
-    row = await kills.random_kills(tmp_path, 1, full=False)
-
-    assert row.problems == ()
-    assert row.accepted > 0
-
-
 async def test_nothing_is_lost_by_two_kills_in_a_row_during_recovery(tmp_path: Path) -> None:
     """The start that makes ready what a kill left is killed itself, twice."""
     for row in await kills.recovery_kills(tmp_path, 1, full=False):

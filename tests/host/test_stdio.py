@@ -128,50 +128,35 @@ def test_half_a_character_in_a_line_hangs_no_call(tmp_path: Path) -> None:
         assert [process.ok(each) for each in ("half", "raw", "next")] == [True] * 3
 
 
-@pytest.mark.parametrize(
-    "bad",
-    [
-        b'{"session_id":"lost","event":"request","data":{"type":"tool","secret":"sk-no"\n',
-        b'{"session_id": "lost", "event": "other", "data": {}}\n',
-        b'{"event":"request","session_id":"lost"}\n',
-        b'{"session_id":"lost","event":"request","data":[}\n',
-    ],
+_UNREADABLE = (
+    b"no JSON",
+    b'"a text"',
+    b"\xff\xfe",
+    b'{"session_id":"lost-0","data":{}}',
+    b'{"session_id": "lost-1", "event": "other", "data": {}}',
+    b'{"session_id":"lost-2","event":"request","data":{"type":"tool","secret":"sk-no"',
+    b'{"event":"request","session_id":"lost-3"}',
+    b'{"session_id":"lost-4","event":"request","data":[}',
 )
-def test_a_call_that_cannot_be_read_ends_where_it_says_whose_it_is(
-    tmp_path: Path, bad: bytes
-) -> None:
-    """The daemon would wait for its end until its own time is over."""
+
+
+def test_a_line_that_is_no_call_is_told_and_the_next_one_is_taken(tmp_path: Path) -> None:
+    """As an `error` event, without what stood in the line: it may hold a key.
+
+    Where the line says whose call it was, that call ends: the daemon would wait without end.
+    """
     with piped(tmp_path) as process:
-        process.say(bad + line("next"))
-        process.ended("lost", "next")
+        lost = [f"lost-{number}" for number in range(5)]
+        for number, bad in enumerate(_UNREADABLE):
+            process.say(bad + b"\n" + line(f"next-{number}"))
+        process.ended(*lost, *(f"next-{number}" for number in range(len(_UNREADABLE))))
 
-        assert "no call can be read from this line" in json.dumps(process.of("lost"))
-        assert "sk-no" not in json.dumps(process.lines)
-
-
-@pytest.mark.parametrize(
-    "bad",
-    [
-        b"no JSON\n",
-        b'"a text"\n',
-        b'{"session_id":"x","data":{}}\n',
-        b'{"session_id":"x","event":"other","data":{}}\n',
-        b'{"session_id":"x","event":"request","data":{"type":"tool","secret":"sk-no"\n',
-        b"\xff\xfe\n",
-    ],
-)
-def test_a_line_that_is_no_call_is_told_and_the_next_one_is_taken(
-    tmp_path: Path, bad: bytes
-) -> None:
-    """As an `error` event, without what stood in the line: it may hold a key."""
-    with piped(tmp_path) as process:
-        process.say(bad + line("next"))
-        process.ended("next")
-
+        assert all(process.ok(f"next-{number}") for number in range(len(_UNREADABLE)))
         errors = [each for each in process.lines if each.get("event") == "error"]
-        assert "no call can be read from this line" in json.dumps(errors)
-        assert "sk-no" not in json.dumps(errors)
-        assert process.ok("next")
+        told = [json.dumps(each) for each in (*errors, *(process.of(call) for call in lost))]
+        assert len(errors) == len(_UNREADABLE)
+        assert all("no call can be read from this line" in each for each in told)
+        assert "sk-no" not in json.dumps(process.lines)
 
 
 def test_an_answer_to_the_sdk_itself_disturbs_nothing(tmp_path: Path) -> None:

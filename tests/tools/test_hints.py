@@ -30,12 +30,16 @@ questions = st.lists(st.sampled_from(WORDS), max_size=14).map(" ".join) | st.tex
 class TestTable:
     """The table of questions, reviewed by hand."""
 
-    @pytest.mark.parametrize(("question", "expected"), ROWS, ids=[row[0] for row in ROWS])
-    def test_question_becomes_the_statements_in_the_table(
-        self, question: str, expected: str
-    ) -> None:
+    def test_question_becomes_the_statements_in_the_table(self) -> None:
         """Every row's suggestions come in the order given there; some rows have none."""
-        assert tuple(filter(None, expected.split(" | "))) == suggest_queries(question)
+        wrong = {
+            question: (expected, suggested)
+            for question, expected in ROWS
+            if (suggested := suggest_queries(question))
+            != tuple(filter(None, expected.split(" | ")))
+        }
+
+        assert wrong == {}
 
     def test_table_holds_enough_questions_in_each_language(self) -> None:
         """At least sixty in all are asked for; we keep that many of each language."""
@@ -45,16 +49,16 @@ class TestTable:
         assert len(ROWS) - len(chinese) >= 60
         assert len({row[0] for row in ROWS}) == len(ROWS)
 
-    @pytest.mark.parametrize(("question", "expected"), ROWS, ids=[row[0] for row in ROWS])
-    def test_suggestion_of_a_suggestion_only_gets_shorter(
-        self, question: str, expected: str
-    ) -> None:
+    def test_suggestion_of_a_suggestion_only_gets_shorter(self) -> None:
         """Searching again with what was suggested never wanders off to other words."""
-        first = expected.split(" | ")[0]
+        wrong = [
+            (first, again)
+            for first in {expected.split(" | ")[0] for _, expected in ROWS}
+            for again in suggest_queries(first)
+            if len(again) > len(first) or again.casefold() not in first.casefold()
+        ]
 
-        for again in suggest_queries(first):
-            assert len(again) <= len(first)
-            assert again.casefold() in first.casefold()
+        assert wrong == []
 
 
 class TestWithoutSuggestion:
