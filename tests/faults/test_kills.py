@@ -16,13 +16,10 @@ async def test_nothing_is_lost_by_two_kills_in_a_row_during_recovery(tmp_path: P
 @pytest.mark.parametrize(
     "point",
     [
-        "append.written",
         "append.committed",
         "freeze.committed",
         "send.after",
         "settle.written",
-        "park.committed",
-        "split.written",
         "migrate.written",
     ],
 )

@@ -1,11 +1,11 @@
-"""The short form of each long scenario of `python -m tests.chaos`."""
+"""The short form of the long scenarios of `python -m tests.chaos` that are not about figures."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from tests.chaos import capacity, outages, parking, powercut, sharing, soak
+from tests.chaos import capacity, outages, parking, powercut, sharing
 from tests.chaos.row import Row
 
 
@@ -13,7 +13,6 @@ from tests.chaos.row import Row
     "scenario",
     [
         outages.flapping,
-        outages.slow_server,
         parking.quota,
         parking.refused_keys,
         parking.rotated_key,
@@ -22,7 +21,6 @@ from tests.chaos.row import Row
         capacity.queue_full,
         capacity.big_start,
         powercut.power_cuts,
-        soak.soak,
     ],
     ids=lambda scenario: scenario.__name__,
 )
