@@ -1,13 +1,15 @@
 """Asks mem9 once on behalf of a reader: a 2xx comes back, anything else is raised."""
 
 import asyncio
+import random
 
 from mem9_async.client.addresses import Addresses, addresses
+from mem9_async.client.again import pause_s
 from mem9_async.client.failures import FAILURES, of_failure
 from mem9_async.client.outcomes import of_overflow, of_refusal, of_unreadable
 from mem9_async.client.session import Pool, Request, Response
 from mem9_async.models.errors import RequestFailed
-from mem9_async.models.outcome import Meter
+from mem9_async.models.outcome import ErrorType, Meter
 
 
 class Asker:
@@ -38,6 +40,31 @@ class Asker:
                 )
             )
         return answer
+
+    async def ask_again(self, request: Request, *, meter: Meter, timeout_s: float) -> Response:
+        """Send *request*, again while a rate limit passes within *timeout_s*; else as `ask`.
+
+        A limited request was not carried out, whatever it asks for.
+        """
+        clock = asyncio.get_running_loop().time
+        ends_at = clock() + timeout_s
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                return await self.ask(request, meter=meter, timeout_s=ends_at - clock())
+            except RequestFailed as exc:
+                if exc.outcome.error_type is not ErrorType.RATE_LIMITED:
+                    raise
+                pause = pause_s(
+                    exc.outcome,
+                    tries=tries,
+                    left_s=ends_at - clock(),
+                    jitter=random.random(),  # noqa: S311  # spreads load, hides nothing
+                )
+                if pause is None:
+                    raise
+                await asyncio.sleep(pause)
 
 
 def addresses_of(base_url: str) -> Addresses:

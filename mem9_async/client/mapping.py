@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from mem9_async.client.wire import MemoryBody
-from mem9_async.models.memory import Memory
+from mem9_async.client.wire import ChainSourceBody, MemoryBody
+from mem9_async.models.memory import ChainSource, Memory
 
 
 def memory(body: MemoryBody) -> Memory:
@@ -31,20 +31,30 @@ def _memory(body: MemoryBody, content: str) -> Memory:
         version=body.version,
         agent_id=body.agent_id,
         session_id=body.session_id,
+        chain_source=_chain_source(body.chain_source),
         source=body.source,
         metadata=body.metadata,
     )
 
 
+def _chain_source(body: ChainSourceBody | None) -> ChainSource | None:
+    if body is None or (body.node_position is None and body.external_space_id is None):
+        return None
+    return ChainSource(node_position=body.node_position, external_space_id=body.external_space_id)
+
+
 def ranked[M: (Memory, MemoryBody)](memories: Iterable[M]) -> list[M]:
-    """Best first: by confidence, then score, missing last; equals keep mem9's order."""
+    """Best first by confidence, then score; what has no confidence follows in mem9's order.
+
+    Without a confidence a score is not of one scale (one row's is a rank, the next one's a
+    distance): to compare two of them would put the best last.
+    """
     return sorted(memories, key=_rank, reverse=True)
 
 
 def _rank(memory: Memory | MemoryBody) -> tuple[float, float]:
     lowest = float("-inf")
     confidence, score = memory.confidence, memory.score
-    return (
-        lowest if confidence is None else confidence,
-        lowest if score is None else score,
-    )
+    if confidence is None:
+        return lowest, lowest
+    return confidence, lowest if score is None else score

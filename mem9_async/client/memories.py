@@ -32,7 +32,7 @@ class Memories:
         Pages fit together as far as one request allows: see paging.py.
         """
         wanted = window(query.offset, query.limit)
-        answer = await self._asker.ask(
+        answer = await self._asker.ask_again(
             Request(
                 method="GET",
                 url=addresses_of(query.space.base_url).memories,
@@ -136,7 +136,7 @@ class Memories:
             headers=write_headers(space, caller_agent_id),
             body=ids_body(ids),
         )
-        answer = await self._asker.ask(request, meter=Meter.WRITE, timeout_s=self._timeout_s)
+        answer = await self._asker.ask_again(request, meter=Meter.WRITE, timeout_s=self._timeout_s)
         body = parse(DeletedBody, answer.body) if answer.whole else None
         if body is None or body.deleted is None:
             raise unreadable(answer)
@@ -144,7 +144,7 @@ class Memories:
 
     async def _one(self, request: Request, meter: Meter) -> Memory:
         try:
-            answer = await self._asker.ask(request, meter=meter, timeout_s=self._timeout_s)
+            answer = await self._asker.ask_again(request, meter=meter, timeout_s=self._timeout_s)
         except RequestFailed as exc:
             if exc.outcome.error_code != "not_found":
                 raise

@@ -194,6 +194,13 @@ class StoreBody(SuccessBody):
     id: Text = None
 
 
+class ChainSourceBody(Body):
+    """Which space of a chain a memory came from. The ids of chain and tenant may be keys."""
+
+    node_position: Integer = None
+    external_space_id: Text = None
+
+
 class MemoryBody(Body):
     """One memory as sent."""
 
@@ -210,6 +217,7 @@ class MemoryBody(Body):
     version: Integer = None
     agent_id: Text = None
     session_id: Text = None
+    chain_source: Annotated[ChainSourceBody | None, AsObject] = None
     source: Text = None
     metadata: Annotated[JsonValue, AfterValidator(finite)] = None
 

@@ -1,11 +1,21 @@
 """Memories and the questions asked about them."""
 
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from mem9_async.models.job import PendingWrite
 from mem9_async.models.space import Space
+
+
+class ChainSource(BaseModel):
+    """Which space of a chain a memory came from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    node_position: int | None = None
+    external_space_id: str | None = None
 
 
 class Memory(BaseModel):
@@ -26,6 +36,7 @@ class Memory(BaseModel):
     version: int | None = None
     agent_id: str | None = None
     session_id: str | None = None
+    chain_source: ChainSource | None = None
     source: str | None = None
     metadata: JsonValue = None
 
@@ -50,11 +61,12 @@ class SearchQuery(BaseModel):
 
 
 class SearchResult(BaseModel):
-    """The best memories, best first: by confidence, then score, missing last.
+    """The best memories, best first: by confidence, what has none in mem9's order.
 
     `available` counts what mem9 returned before the cut. `attempts` counts recalls made
     (each one is metered); `effective_query` is the one whose result this is. `notice` are
-    mem9's words, `usage_notice` ours about the usage it told.
+    mem9's words, `usage_notice` ours about the usage it told. `second` says how a second search
+    was made that the caller had allowed: in other words, or past mem9's cut-off.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -67,6 +79,7 @@ class SearchResult(BaseModel):
     attempts: int = 1
     elapsed_s: float = 0.0
     pending: tuple[PendingWrite, ...] = ()
+    second: Literal["reworded", "widened"] | None = None
 
 
 class ListQuery(BaseModel):

@@ -360,12 +360,10 @@ class App:
         return report is not None and report.state is JobState.DEAD
 
     async def search(
-        self, query: SearchQuery, *, include_pending: bool, retry_query: str | None
+        self, query: SearchQuery, *, include_pending: bool, second: SearchQuery | None
     ) -> SearchResult:
         """Recall, with pending writes of the same scope. Raises RequestFailed."""
-        result = await self._recall.search(
-            query, include_pending=include_pending, retry_query=retry_query
-        )
+        result = await self._recall.search(query, include_pending=include_pending, second=second)
         self._rotation.proven(query.space)
         return result
 

@@ -229,12 +229,12 @@ class Plugin:
         return self._thread.call(lambda: app.store_unkept(job, refusal), timeout_s=timeout_s)
 
     def search(
-        self, query: SearchQuery, *, include_pending: bool, retry_query: str | None
+        self, query: SearchQuery, *, include_pending: bool, second: SearchQuery | None
     ) -> SearchResult:
         """Recall, with pending writes of the same scope. Raises RequestFailed."""
         app = self._app
         return self._thread.call(
-            lambda: app.search(query, include_pending=include_pending, retry_query=retry_query),
+            lambda: app.search(query, include_pending=include_pending, second=second),
             timeout_s=self._read_timeout_s,
         )
 

@@ -48,9 +48,9 @@ class Recall:
         self._timeout_s = timeout_s
 
     async def search(
-        self, query: SearchQuery, *, include_pending: bool, retry_query: str | None
+        self, query: SearchQuery, *, include_pending: bool, second: SearchQuery | None
     ) -> SearchResult:
-        """Recall, once more with *retry_query* if nothing was found, and add pending writes.
+        """Recall, once more as *second* if nothing was found, and add pending writes.
 
         Waits at most the search timeout in all. Raises RequestFailed: an empty result always
         means that mem9 found nothing.
@@ -58,8 +58,8 @@ class Recall:
         started = time.monotonic()
         result = await self._client.search(query, timeout_s=self._timeout_s)
         left_s = self._timeout_s - (time.monotonic() - started)
-        if not result.memories and retry_query and left_s > _WORTH_A_RETRY_S:
-            result = await self._again(query, retry_query, result, left_s)
+        if not result.memories and second is not None and left_s > _WORTH_A_RETRY_S:
+            result = await self._again(query, second, result, left_s)
         space_id = self._addresses.find_space(query.space)
         pending = self._pending(space_id, query, result) if include_pending else ()
         self._notices.ask(query.space, query.caller_agent_id)
@@ -74,21 +74,25 @@ class Recall:
         )
 
     async def _again(
-        self, query: SearchQuery, retry_query: str, first: SearchResult, left_s: float
+        self, query: SearchQuery, second: SearchQuery, first: SearchResult, left_s: float
     ) -> SearchResult:
         try:
-            second = await self._client.search(
-                query.model_copy(update={"query": retry_query}), timeout_s=left_s
-            )
+            found = await self._client.search(second, timeout_s=left_s)
         except RequestFailed as exc:
             # The first answer stands: mem9 was asked and found nothing.
             log.debug("search.retry_failed", error_type=exc.outcome.error_type)
             return first
-        return second.model_copy(
+        # What the caller did not ask for stays out of the wider answer.
+        widened = second.memory_type != query.memory_type
+        wanted = query.memory_type
+        kept = [each for each in found.memories if wanted is None or each.memory_type == wanted]
+        return found.model_copy(
             update={
-                "attempts": first.attempts + second.attempts,
-                "notice": second.notice or first.notice,
-                "usage_notice": second.usage_notice or first.usage_notice,
+                "memories": tuple(kept[: query.limit]) if widened else found.memories,
+                "second": "widened" if widened else "reworded",
+                "attempts": first.attempts + found.attempts,
+                "notice": found.notice or first.notice,
+                "usage_notice": found.usage_notice or first.usage_notice,
             }
         )
 

@@ -30,7 +30,7 @@ class Backend(Protocol):
         """Journal *job*; raises QueueFull."""
 
     def search(
-        self, query: SearchQuery, *, include_pending: bool, retry_query: str | None
+        self, query: SearchQuery, *, include_pending: bool, second: SearchQuery | None
     ) -> SearchResult:
         """Recall, with the writes of the same scope that are still on their way."""
 

@@ -37,7 +37,7 @@ def search(call: Call, backend: Backend) -> SearchAnswer:
     result = backend.search(
         command.query,
         include_pending=command.include_pending,
-        retry_query=command.retry_query,
+        second=command.second,
     )
     return search_payload.found(command.query, result)
 

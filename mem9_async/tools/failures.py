@@ -12,6 +12,7 @@ from mem9_async.tools.payloads import Failure, Quota, QuotaAction, Reason, Retry
 
 REQUEST_FAILED = "mem9 request failed"
 _DENIED_WAIT_S = 60.0  # mem9's post-quota window, where it names no wait
+_LIMITER_WAIT_S = 1.0  # mem9's limiter refills within a second, and names no wait
 _NO_ROUTE = "route_not_found"
 _TOO_LARGE = "answer_too_large"
 _ADDRESS_TOO_LONG = (414, 431)
@@ -91,8 +92,14 @@ def of_outcome(outcome: Outcome) -> Failure:
         code=code,
         status_code=outcome.http_status,
         detail=outcome.detail,
-        retry=Retry(reason=reason, retryable=retryable, after_s=outcome.retry_after_s),
+        retry=Retry(reason=reason, retryable=retryable, after_s=_after_s(outcome)),
     )
+
+
+def _after_s(outcome: Outcome) -> float | None:
+    if outcome.retry_after_s is None and outcome.error_type is ErrorType.RATE_LIMITED:
+        return _LIMITER_WAIT_S
+    return outcome.retry_after_s
 
 
 def unexpected() -> Failure:

@@ -3,7 +3,7 @@
 from pydantic import JsonValue
 
 from mem9_async.models.errors import PartlyDeleted, VersionConflict
-from mem9_async.models.memory import Deletion, Memory, MemoryPage
+from mem9_async.models.memory import ChainSource, Deletion, Memory, MemoryPage
 from mem9_async.tools import failures
 from mem9_async.tools.payloads import Answer, Part
 
@@ -20,6 +20,7 @@ class FullMemory(Part):
     version: int | None = None
     agent_id: str | None = None
     session_id: str | None = None
+    chain_source: ChainSource | None = None
     source: str | None = None
     created_at: str | None = None
     updated_at: str | None = None
@@ -130,6 +131,7 @@ def _full(memory: Memory) -> FullMemory:
         version=memory.version,
         agent_id=memory.agent_id,
         session_id=memory.session_id,
+        chain_source=memory.chain_source,
         source=memory.source,
         created_at=memory.created_at,
         updated_at=memory.updated_at,

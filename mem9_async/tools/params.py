@@ -24,19 +24,20 @@ MAX_QUERY_BYTES = 7_000
 MAX_IDS = 10_000
 MAX_IDS_ISOLATED = 50  # each is looked up before it is deleted
 _MEMORY_TYPES = frozenset({"insight", "pinned", "session"})
+_ALL_FACTS = "insight,pinned"
 _STATES = frozenset({"active", "all", "paused", "archived", "deleted"})
 # Also keeps "..", "/" and "?" out of the address of a DELETE.
 _MEMORY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}")
 
 
 class SearchCommand(BaseModel):
-    """A recall and how far it may go: `retry_query` is searched when the first finds nothing."""
+    """A recall and how far it may go: `second` is asked when the first finds nothing."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     query: SearchQuery
     include_pending: bool = True
-    retry_query: str | None = None
+    second: SearchQuery | None = None
 
 
 class OneMemory(BaseModel):
@@ -96,26 +97,37 @@ def search(call: Call) -> SearchCommand:
             "phrase instead.",
             code="query_too_long",
         )
-    retry_query = None
-    if fields.flag(call.parameters, "auto_retry"):
-        retry_query = next(iter(hints.suggest_queries(query)), None)
-    return SearchCommand(
-        query=SearchQuery(
-            space=asker.space,
-            caller_agent_id=asker.agent_id,
-            query=query,
-            limit=fields.bounded(
-                call.parameters, "limit", default=SEARCH_DEFAULT, low=1, high=SEARCH_MAX
-            ),
-            session_id=asker.session_id,
-            scan_all=fields.flag(call.parameters, "scanAll"),
-            memory_type=_memory_type(call),
-            tags=fields.items(call.parameters, "tags") or (),
-            agent_id=_agent_filter(call, asker),
+    first = SearchQuery(
+        space=asker.space,
+        caller_agent_id=asker.agent_id,
+        query=query,
+        limit=fields.bounded(
+            call.parameters, "limit", default=SEARCH_DEFAULT, low=1, high=SEARCH_MAX
         ),
-        include_pending=fields.flag(call.parameters, "include_pending", default=True),
-        retry_query=retry_query,
+        session_id=asker.session_id,
+        scan_all=fields.flag(call.parameters, "scanAll"),
+        memory_type=_memory_type(call),
+        tags=fields.items(call.parameters, "tags") or (),
+        agent_id=_agent_filter(call, asker),
     )
+    return SearchCommand(
+        query=first,
+        include_pending=fields.flag(call.parameters, "include_pending", default=True),
+        second=_second(first) if fields.flag(call.parameters, "auto_retry") else None,
+    )
+
+
+def _second(first: SearchQuery) -> SearchQuery | None:
+    """The one search to make when *first* finds nothing.
+
+    Asked for both kinds of fact at once, mem9 leaves out its cut-off and searches by meaning
+    alone: loose questions and two bare words then find what they mean. Where that was asked for
+    already, or no fact is wanted, other words are all there is.
+    """
+    if first.memory_type in (None, "insight", "pinned"):
+        return first.model_copy(update={"memory_type": _ALL_FACTS, "limit": SEARCH_MAX})
+    suggested = next(iter(hints.suggest_queries(first.query)), None)
+    return None if suggested is None else first.model_copy(update={"query": suggested})
 
 
 def page(call: Call) -> ListQuery:

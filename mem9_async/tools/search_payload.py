@@ -3,7 +3,7 @@
 from typing import ClassVar, Literal, Self
 
 from mem9_async.models.job import JobState
-from mem9_async.models.memory import Memory, SearchQuery, SearchResult
+from mem9_async.models.memory import ChainSource, Memory, SearchQuery, SearchResult
 from mem9_async.tools import hints
 from mem9_async.tools.context import prompt_context
 from mem9_async.tools.payloads import Answer, Failure, Part, Retry
@@ -23,6 +23,8 @@ class FoundMemory(Part):
     relative_age: str | None = None
     tags: tuple[str, ...] | None = None
     created_at: str | None = None
+    session_id: str | None = None
+    chain_source: ChainSource | None = None
 
 
 class Pending(Part):
@@ -81,14 +83,14 @@ def found(query: SearchQuery, result: SearchResult) -> SearchAnswer:
     return SearchAnswer(
         ok=True,
         effective_query=result.effective_query,
-        session_scoped=query.session_id is not None,
+        session_scoped=_is_scoped(query, result),
         session_id=query.session_id,
         available_result_count=result.available,
         memories=tuple(_found(memory) for memory in result.memories),
         result_count=count or None,
         total=count,
         message=result.notice,
-        retry_hint=_sentence(retry, result) if retry else None,
+        retry_hint=_sentence(retry, result) if retry else _done(result),
         retry=retry,
         pending=tuple(
             Pending(
@@ -115,12 +117,13 @@ def _found(memory: Memory) -> FoundMemory:
         relative_age=memory.relative_age,
         tags=memory.tags or None,
         created_at=memory.created_at,
+        session_id=memory.session_id,
+        chain_source=memory.chain_source,
     )
 
 
 def _retry(query: SearchQuery, result: SearchResult) -> Retry | None:
-    scores = [memory.score for memory in result.memories if memory.score is not None]
-    if result.memories and not (scores and max(scores) < LOW_SCORE):
+    if result.memories and not _are_weak(result.memories):
         return None
     suggested = tuple(
         suggestion
@@ -138,19 +141,38 @@ def _retry(query: SearchQuery, result: SearchResult) -> Retry | None:
     return Retry(
         reason="low_confidence" if result.memories else "no_match",
         # One search in other words is worth its unit; a second is not.
-        retryable=not _in_other_words(query, result),
+        retryable=result.second is None,
         suggested_queries=suggested,
     )
 
 
 def _sentence(retry: Retry, result: SearchResult) -> str:
     if not retry.retryable and retry.reason != "pending_writes":
-        return "Nothing better was found in other words either; do not search again, go on without."
+        how = "by a wider search" if result.second == "widened" else "in other words"
+        return f"Nothing better was found {how} either; do not search again, go on without."
     return hints.retry_sentence(
         retry.reason, retry.suggested_queries or (), retry.after_s, retryable=retry.retryable
     )
 
 
-def _in_other_words(query: SearchQuery, result: SearchResult) -> bool:
-    # Not by the attempts: those also count a request that failed and was sent again as it was.
-    return result.effective_query != query.query
+def _is_scoped(query: SearchQuery, result: SearchResult) -> bool:
+    """Whether all that is shown is of the session asked for: mem9 narrows raw turns only."""
+    return query.session_id is not None and all(
+        memory.session_id == query.session_id for memory in result.memories
+    )
+
+
+def _are_weak(memories: tuple[Memory, ...]) -> bool:
+    # Without a confidence a score is a rank in one row and a distance in the next.
+    scores = [
+        memory.score
+        for memory in memories
+        if memory.confidence is not None and memory.score is not None
+    ]
+    return bool(scores) and max(scores) < LOW_SCORE
+
+
+def _done(result: SearchResult) -> str | None:
+    if result.second != "widened" or not result.memories:
+        return None
+    return "Found by a second search that also shows what mem9 holds for a weak match: check them."

@@ -9,7 +9,7 @@ from mem9_async.models.outcome import ErrorType, Outcome, QuotaDenial
 
 E = ErrorType
 AGAIN = {E.DNS_ERROR, E.CONNECTION_REFUSED, E.CONNECT_TIMEOUT, E.POOL_TIMEOUT}
-AGAIN |= {E.CONNECTION_RESET, E.UNAVAILABLE, E.GATEWAY_TIMEOUT}
+AGAIN |= {E.CONNECTION_RESET, E.UNAVAILABLE, E.GATEWAY_TIMEOUT, E.RATE_LIMITED}
 
 
 @pytest.mark.parametrize("error_type", list(ErrorType))
@@ -23,7 +23,8 @@ def test_only_what_may_pass_is_tried_again(error_type: ErrorType) -> None:
 @pytest.mark.parametrize(
     ("retry_after_s", "left_s", "pause"),
     [
-        (None, 30.0, None),
+        (None, 30.0, 2.0),
+        (None, 2.0, None),
         (2.0, 30.0, 2.1),
         (29.0, 30.0, 29.1),
         (30.0, 30.0, None),
@@ -33,7 +34,7 @@ def test_only_what_may_pass_is_tried_again(error_type: ErrorType) -> None:
 def test_a_rate_limit_is_waited_out_where_the_hint_fits(
     retry_after_s: float | None, left_s: float, pause: float | None
 ) -> None:
-    """Without a hint there is nothing to go by."""
+    """Without a hint, as long as mem9's limiter needs to refill."""
     outcome = Outcome(error_type=E.RATE_LIMITED, retry_after_s=retry_after_s)
 
     told = pause_s(outcome, tries=1, left_s=left_s, jitter=1.0)

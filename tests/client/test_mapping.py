@@ -18,6 +18,14 @@ def test_a_result_is_trimmed_and_a_memory_is_not() -> None:
     assert memory(body).content == "  padded  "
 
 
+def test_what_has_no_confidence_keeps_the_order_of_mem9() -> None:
+    """A row that two ways found carries its rank as a score, one that meaning found a distance."""
+    scores = [0.0328, 0.031, 0.64, 0.63, 0.0164, None, 0.7]
+    memories = [Memory(id=str(n), content="", score=score) for n, score in enumerate(scores)]
+
+    assert ranked(memories) == memories
+
+
 def test_rank_is_confidence_then_score_with_missing_last() -> None:
     """Equals keep the order in which they came."""
     rows = [(66, 0.9), (91, 0.4), (91, 0.6), (None, 0.99), (70, 0.5), (91, None), (91, 0.4)]
@@ -40,3 +48,17 @@ def test_ranking_loses_nothing(rows: list[tuple[float | None, float | None]]) ->
     assert sorted(item.id or "" for item in ranked(memories)) == sorted(
         item.id or "" for item in memories
     )
+
+
+def test_a_memory_of_a_chain_says_which_space_and_shows_no_key() -> None:
+    """On a self-hosted mem9 the ids of tenant and chain are keys."""
+    source = {"chain_id": "chain-key", "tenant_id": "tenant-key", "node_position": 1}
+    body = MemoryBody.model_validate({"content": "x", "chain_source": source})
+
+    shown = found(body)
+
+    assert shown.chain_source is not None
+    assert shown.chain_source.node_position == 1
+    assert "-key" not in shown.model_dump_json()
+    odd = MemoryBody.model_validate({"content": "x", "chain_source": {"node_position": "first"}})
+    assert found(odd).chain_source is None

@@ -1,5 +1,7 @@
 """Lists, and single memories."""
 
+import asyncio
+
 import pytest
 from pydantic import JsonValue
 
@@ -7,7 +9,7 @@ from mem9_async.client.client import Mem9Client
 from mem9_async.client.encoding import encode
 from mem9_async.client.session import LIST_BODY_MAX
 from mem9_async.models.errors import NotFound, PartlyDeleted, RequestFailed, VersionConflict
-from mem9_async.models.memory import Deletion, MemoryChange
+from mem9_async.models.memory import Deletion, ListQuery, MemoryChange
 from mem9_async.models.outcome import ErrorType
 from tests.client.builders import denial, list_query, space
 from tests.client.mocked import MockedMem9
@@ -288,3 +290,33 @@ async def test_an_unreadable_batch_delete_is_an_error(
         await client.delete(space(), "dify", ("m1", "m2"))
 
     assert caught.value.outcome.maybe_sent
+
+
+@pytest.mark.parametrize("how", ["get", "update", "delete", "page"])
+async def test_a_rate_limit_is_waited_out_by_reads_and_changes(
+    client: Mem9Client, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """A limited request was not carried out: it may go again, within the time there is."""
+    waited: list[float] = []
+    sleep = asyncio.sleep
+
+    async def noted(delay_s: float) -> None:
+        waited.append(delay_s)
+        await sleep(0)
+
+    monkeypatch.setattr("mem9_async.client.asking.asyncio.sleep", noted)
+    limited = says(http(429, b'{"error":"rate limit exceeded"}'))
+    memory = says(http(200, b'{"id":"m1","content":"x","version":1,"deleted":1,"memories":[]}'))
+    async with peer(limited, memory) as mem9:
+        where = space(mem9.url)
+        match how:
+            case "get":
+                await client.get(where, "dify", "m1")
+            case "update":
+                await client.update(where, "dify", "m1", MemoryChange(content="x"))
+            case "delete":
+                await client.delete(where, "dify", ("m1",))
+            case _:
+                await client.list_memories(ListQuery(space=where, caller_agent_id="dify"))
+
+    assert [0.5 <= each <= 2.0 for each in waited] == [True]

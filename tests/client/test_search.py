@@ -88,7 +88,6 @@ async def test_a_notice_comes_along(client: Mem9Client, mem9: MockedMem9) -> Non
         (402, denial(meter="memory_recall_requests"), ErrorType.QUOTA_EXHAUSTED),
         (404, b"404 page not found", ErrorType.NOT_FOUND),
         (429, denial(meter="memory_recall_requests"), ErrorType.RATE_LIMITED),
-        (429, {"error": "rate limit exceeded"}, ErrorType.RATE_LIMITED),
         (500, {"error": "internal server error"}, ErrorType.SERVER_ERROR),
         (200, b"<html>hello</html>", ErrorType.INVALID_RESPONSE),
         (200, b'{"memories": [', ErrorType.INVALID_RESPONSE),
@@ -249,3 +248,22 @@ async def test_eight_megabytes_of_memories_are_too_many(client: Mem9Client) -> N
 
         assert len(result.memories[0].content) == 5_000_000
         assert outcome.error_type is ErrorType.INVALID_RESPONSE
+
+
+async def test_a_rate_limit_without_a_hint_is_waited_out(
+    client: Mem9Client, mem9: MockedMem9, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """mem9's limiter refills within a second: half a second to two are waited."""
+    waited: list[float] = []
+    sleep = asyncio.sleep
+
+    async def noted(delay_s: float) -> None:
+        waited.append(delay_s)
+        await sleep(0)
+
+    monkeypatch.setattr("mem9_async.client.search.asyncio.sleep", noted)
+    mem9.answers("GET", MEMORIES, 429, {"error": "rate limit exceeded"})
+    mem9.answers("GET", MEMORIES, 200, NOTHING)
+
+    assert (await client.search(search_query())).attempts == 2
+    assert [0.5 <= each <= 2.0 for each in waited] == [True]

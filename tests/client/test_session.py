@@ -27,7 +27,7 @@ def pool(*, limit: int = 4, connect_s: float = 60.0, total_s: float = 120.0) -> 
 @pytest.fixture
 async def quick() -> AsyncIterator[Pool]:
     """A pool that soon gives up waiting for an answer."""
-    quick = pool(connect_s=60.0, total_s=1.0)
+    quick = pool(connect_s=60.0, total_s=0.5)
     yield quick
     await quick.aclose()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos import capacity, outages, parking, powercut, sharing
+from tests.chaos import capacity, outages, parking, sharing
 from tests.chaos.row import Row
 
 
@@ -15,12 +15,9 @@ from tests.chaos.row import Row
         outages.flapping,
         parking.quota,
         parking.refused_keys,
-        parking.rotated_key,
         sharing.two_processes,
-        sharing.stuck_tenant,
         capacity.queue_full,
         capacity.big_start,
-        powercut.power_cuts,
     ],
     ids=lambda scenario: scenario.__name__,
 )

@@ -131,13 +131,32 @@ async def test_what_mem9_denied_is_told_by_the_next_answer(stage: Stage, case: C
     assert (delivery["held"], delivery.get("dead", 0)) in ((2, 0), (1, 1))
 
 
+#: Where the original says more than is so: mem9 narrows raw turns alone to a session, and without
+#: a confidence its scores are not of one scale. What ours says instead, of the same answer.
+TRUER: dict[str, dict[str, JsonValue]] = {
+    "within a session": {"session_scoped": False},
+    "session padded": {"session_scoped": False},
+    "odd numbers": {"memories": ["memory 2", "memory 1", "memory 3"]},
+    "one score in two is low": {"memories": ["memory 1", "memory 2"]},
+}
+
+
 @pytest.mark.parametrize("case", of("memory_search"), ids=str)
 async def test_a_search_answers_what_the_original_answers(stage: Stage, case: Case) -> None:
     """Memories in its order, notices, hints and failures; and the same request is sent."""
     setting = Setting(stage, case, "search")
     answer = await stage.host.invoke("memory_search", case.parameters, setting.credentials())
 
-    assert differences(case.answer, answer.json) == []
+    truer = TRUER.get(case.name, {})
+    wanted = {name: value for name, value in case.answer.items() if name not in truer}
+    assert differences(wanted, answer.json) == []
+    if "memories" in truer:
+        memories = answer.json["memories"]
+        assert isinstance(memories, list)
+        assert [each["content"] for each in memories if isinstance(each, dict)] == truer["memories"]
+    assert answer.json.get("session_scoped") == truer.get(
+        "session_scoped", case.answer.get("session_scoped")
+    )
     if case.ok and "retry_hint" not in case.answer:
         assert "retry_hint" not in answer.json
     setting.check_request()

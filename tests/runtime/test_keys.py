@@ -114,7 +114,7 @@ async def _by_a_search(house: _House) -> None:
 
     house.app.client.search = nothing
     query = SearchQuery(space=_space(), caller_agent_id="dify", query="one")
-    found = await house.app.search(query, include_pending=True, retry_query=None)
+    found = await house.app.search(query, include_pending=True, second=None)
     assert [each.content for each in found.pending] == ["one"]
 
 

@@ -91,11 +91,11 @@ class FakeBackend:
         return self.receipt
 
     def search(
-        self, query: SearchQuery, *, include_pending: bool, retry_query: str | None
+        self, query: SearchQuery, *, include_pending: bool, second: SearchQuery | None
     ) -> SearchResult:
         """Recall."""
         self._raise()
-        self.searches.append((query, include_pending, retry_query))
+        self.searches.append((query, include_pending, second))
         return self.result or SearchResult(effective_query=query.query, memories=(), available=0)
 
     def list_memories(self, query: ListQuery) -> MemoryPage:

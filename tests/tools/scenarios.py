@@ -5,7 +5,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mem9_async.models.errors import (
@@ -23,7 +23,7 @@ from mem9_async.models.job import (
     PendingWrite,
     QueueReport,
 )
-from mem9_async.models.memory import Memory, MemoryPage, SearchResult
+from mem9_async.models.memory import ChainSource, Memory, MemoryPage, SearchResult
 from mem9_async.models.outcome import Action, Confirmation, ErrorType, Outcome, QuotaDenial, Trouble
 from mem9_async.tools import answer, calls
 from mem9_async.tools.memory_payload import DeleteAnswer, GetAnswer, ListAnswer, UpdateAnswer
@@ -121,7 +121,9 @@ FULL = Memory(
     metadata={"a": [1, None]},
 )
 BARE = Memory(content="User has a dog")
-WEAK = Memory(id="m2", content="User has a dog", score=0.05)
+WEAK = Memory(id="m2", content="User has a dog", confidence=66, score=0.05)
+RANKED = Memory(id="m3", content="User rides a bicycle", score=0.0328)  # of no scale: never weak
+CHAINED = FULL.model_copy(update={"chain_source": ChainSource(node_position=2)})
 ON_ITS_WAY = PendingWrite(
     job_id="01JOB", content="User prefers Python", state=JobState.IN_FLIGHT, age_s=1.25
 )
@@ -172,6 +174,11 @@ def _search(name: str, *memories: Memory, **changes: object) -> Scenario:
         elapsed_s=0.012,
     ).model_copy(update=changes)
     return Scenario("memory_search", name, SEARCH, {"result": result})
+
+
+def _in_session(name: str, *memories: Memory) -> Scenario:
+    found = _search(name, *memories)
+    return replace(found, parameters={**SEARCH, "session_id": "conv-1"})
 
 
 def _failures(tool: str, parameters: dict[str, object], meter: str) -> list[Scenario]:
@@ -326,8 +333,25 @@ SCENARIOS = [
     _search("found with a notice", FULL, notice="mem9 recall has used 80% of included quota."),
     _search("nothing matched"),
     _search("nothing matched, sent again", attempts=2),
-    _search("nothing matched in other words", attempts=2, effective_query="language"),
-    _search("weak matches in other words", WEAK, attempts=2, effective_query="language"),
+    _search(
+        "nothing matched in other words",
+        attempts=2,
+        effective_query="language",
+        second="reworded",
+    ),
+    _search(
+        "weak matches in other words",
+        WEAK,
+        attempts=2,
+        effective_query="language",
+        second="reworded",
+    ),
+    _search("found past the cut-off", RANKED, attempts=2, second="widened"),
+    _search("nothing past the cut-off either", attempts=2, second="widened"),
+    _search("found in a chain", CHAINED),
+    _search("ranks are no weak matches", RANKED),
+    _in_session("of the session alone", FULL),
+    _in_session("of other sessions too", FULL, BARE),
     _search("weak matches", WEAK),
     _search("on its way", pending=(ON_ITS_WAY,)),
     _search("held up", pending=(HELD,)),

@@ -24,7 +24,7 @@ class TestSearch:
         assert command.query.scan_all is False
         assert command.query.agent_id is None
         assert command.include_pending is True
-        assert command.retry_query is None
+        assert command.second is None
 
     @pytest.mark.parametrize("query", [None, "", "  "])
     def test_needs_a_query(self, query: object) -> None:
@@ -89,13 +89,30 @@ class TestSearch:
 
         assert refused.value.code == "memory_type_invalid"
 
-    def test_auto_retry_takes_the_first_suggestion(self) -> None:
-        """A question in the form in which mem9 keeps facts."""
-        command = params.search(
-            call({"query": "what is the user's favourite editor?", "auto_retry": True})
-        )
+    @pytest.mark.parametrize("given", [None, "insight", "pinned"])
+    def test_auto_retry_asks_past_the_cut_off(self, given: str | None) -> None:
+        """In the same words, for both kinds of fact: there mem9 leaves its floor out."""
+        parameters = {"query": "Alice bicycle", "auto_retry": True, "limit": 3}
+        command = params.search(call({**parameters, "memory_type": given}))
 
-        assert command.retry_query == "user's favourite editor"
+        assert command.second is not None
+        assert (command.second.query, command.second.memory_type) == (
+            "Alice bicycle",
+            "insight,pinned",
+        )
+        assert (command.query.memory_type, command.query.limit) == (given, 3)
+
+    @pytest.mark.parametrize("given", ["insight,pinned", "session"])
+    def test_auto_retry_takes_the_first_suggestion_where_nothing_is_cut_off(
+        self, given: str
+    ) -> None:
+        """A question in the form in which mem9 keeps facts."""
+        question = "what is the user's favourite editor?"
+        command = params.search(call({"query": question, "auto_retry": True, "memory_type": given}))
+
+        assert command.second is not None
+        assert command.second.query == "user's favourite editor"
+        assert command.second.memory_type == given
 
     def test_keeps_an_isolated_caller_to_its_own_memories(self) -> None:
         """Filter and header carry the derived id."""
