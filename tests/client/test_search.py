@@ -258,7 +258,8 @@ async def test_a_rate_limit_without_a_hint_is_waited_out(
     sleep = asyncio.sleep
 
     async def noted(delay_s: float) -> None:
-        waited.append(delay_s)
+        if delay_s >= 0.1:  # not what the support servers wait
+            waited.append(delay_s)
         await sleep(0)
 
     monkeypatch.setattr("mem9_async.client.search.asyncio.sleep", noted)
