@@ -31,6 +31,11 @@ def addresses(base_url: str) -> Addresses:
     return Addresses(base_url)
 
 
+def status_beside(url: URL) -> URL:
+    """The status route of the mem9 that *url* is an address of."""
+    return URL(f"{str(url).rpartition('/v1alpha2/')[0]}/v1alpha2/status", encoded=True)
+
+
 def read_headers(space: Space, caller_agent_id: str | None) -> dict[str, str]:
     """Headers of a request without a body."""
     headers = {"X-API-Key": header_value(space.key)}

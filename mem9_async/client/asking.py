@@ -2,14 +2,22 @@
 
 import asyncio
 import random
+from collections.abc import Mapping
 
-from mem9_async.client.addresses import Addresses, addresses
+from yarl import URL
+
+from mem9_async.client.addresses import Addresses, addresses, status_beside
 from mem9_async.client.again import pause_s
 from mem9_async.client.failures import FAILURES, of_failure
 from mem9_async.client.outcomes import of_overflow, of_refusal, of_unreadable
 from mem9_async.client.session import Pool, Request, Response
+from mem9_async.client.wire import SuccessBody, parse
 from mem9_async.models.errors import RequestFailed
+from mem9_async.models.key_check import explained, is_doubtful
+from mem9_async.models.memory import KeyState
 from mem9_async.models.outcome import ErrorType, Meter
+
+_KEY_STATES = {"active": KeyState.ACTIVE, "inactive": KeyState.INACTIVE}
 
 
 class Asker:
@@ -31,15 +39,37 @@ class Asker:
         except FAILURES as exc:
             raise RequestFailed(of_failure(exc, duration_s=clock() - began)) from exc
         if not answer.ok:
-            raise RequestFailed(
-                of_refusal(
-                    answer,
-                    asked=meter,
-                    retry_after_max_s=self._retry_after_max_s,
-                    duration_s=clock() - began,
-                )
+            outcome = of_refusal(
+                answer,
+                asked=meter,
+                retry_after_max_s=self._retry_after_max_s,
+                duration_s=clock() - began,
             )
+            state = None
+            if is_doubtful(outcome) and (left_s := timeout_s - (clock() - began)) > 0:
+                state = await self.key_state(
+                    status_beside(request.url), request.headers, timeout_s=left_s
+                )
+            raise RequestFailed(explained(outcome, state))
         return answer
+
+    async def key_state(
+        self, status: URL, headers: Mapping[str, str], *, timeout_s: float
+    ) -> KeyState:
+        """Ask the route *status* about the key in *headers*; free of charge, raises nothing."""
+        try:
+            answer = await self.ask(
+                Request("GET", status, headers, may_resend=True),
+                meter=Meter.RECALL,
+                timeout_s=timeout_s,
+            )
+        except RequestFailed as exc:
+            http_status = exc.outcome.http_status or 0
+            if http_status == 404 and exc.outcome.error_code != "route_not_found":
+                return KeyState.UNKNOWN
+            return KeyState.UNAVAILABLE if http_status >= 500 else KeyState.UNDECIDED
+        body = parse(SuccessBody, answer.body)
+        return _KEY_STATES.get((body and body.status) or "", KeyState.UNDECIDED)
 
     async def ask_again(self, request: Request, *, meter: Meter, timeout_s: float) -> Response:
         """Send *request*, again while a rate limit passes within *timeout_s*; else as `ask`.

@@ -8,7 +8,7 @@ from mem9_async.client.encoding import store_body
 from mem9_async.client.failures import FAILURES, of_failure
 from mem9_async.client.outcomes import of_store
 from mem9_async.client.session import LIST_BODY_MAX, STORE_BODY_MAX, Pool, Request
-from mem9_async.client.wire import MemoryBody, SuccessBody, parse, parse_list
+from mem9_async.client.wire import MemoryBody, parse_list
 from mem9_async.models.batch import Batch
 from mem9_async.models.errors import RequestFailed
 from mem9_async.models.job import Pinned
@@ -18,7 +18,6 @@ from mem9_async.models.space import Space
 
 _PAGE = 200  # mem9's largest
 _PAGES = 5  # the memory in question was sent a moment ago, and the newest come first
-_KEY_STATES = {"active": KeyState.ACTIVE, "inactive": KeyState.INACTIVE}
 _NOTHING_LEFT = "Nothing was left to store once recalled memories were taken out of the text."
 
 
@@ -60,17 +59,11 @@ class Delivery:
 
     async def key_state(self, space: Space) -> KeyState:
         """Ask the status route about *space*'s key: the only way to tell why it is refused."""
-        try:
-            answer = await self._asker.ask(
-                Request("GET", addresses_of(space.base_url).status, read_headers(space, None)),
-                meter=Meter.RECALL,
-                timeout_s=self._probe_timeout_s,
-            )
-        except RequestFailed as exc:
-            known = exc.outcome.http_status == 404 and exc.outcome.error_code != "route_not_found"
-            return KeyState.UNKNOWN if known else KeyState.UNDECIDED
-        body = parse(SuccessBody, answer.body)
-        return _KEY_STATES.get((body and body.status) or "", KeyState.UNDECIDED)
+        return await self._asker.key_state(
+            addresses_of(space.base_url).status,
+            read_headers(space, None),
+            timeout_s=self._probe_timeout_s,
+        )
 
     async def holds_pinned(self, batch: Batch) -> bool | None:
         """Look for *batch*'s pinned memory in the free list: same content, same tags.

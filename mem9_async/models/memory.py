@@ -131,6 +131,7 @@ class KeyState(StrEnum):
     ACTIVE = "active"
     INACTIVE = "inactive"
     UNKNOWN = "unknown"  #: mem9 does not know this key
+    UNAVAILABLE = "unavailable"  #: mem9 cannot look keys up now
     UNDECIDED = "undecided"  #: the route failed or is not there: no evidence either way
 
 

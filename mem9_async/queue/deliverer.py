@@ -13,6 +13,7 @@ from typing import Protocol
 import anyio
 import structlog
 
+from mem9_async.models.key_check import explained
 from mem9_async.models.memory import KeyState
 from mem9_async.models.outcome import Confirmation, ErrorType, Outcome
 from mem9_async.queue import failpoints
@@ -159,6 +160,7 @@ class Deliverer:
         failpoints.hit("send.after")
         key_state = await self._key_state(frozen, outcome)
         decision = self._decide(ready, frozen, outcome, key_state)
+        outcome = explained(outcome, key_state)
         # What mem9 has said is known here only: it must not be lost because a disk is full.
         while not self._recorded(frozen, outcome, decision):  # noqa: ASYNC110
             await asyncio.sleep(_UNWRITABLE_WAIT_S)
@@ -181,8 +183,13 @@ class Deliverer:
 
     async def _key_state(self, frozen: Frozen, outcome: Outcome) -> KeyState | None:
         doubtful = outcome.error_type is ErrorType.AUTH and outcome.http_status in (400, 404)
-        if not doubtful or self._parking.is_parked_beyond(frozen.space_id, self._clock.now()):
+        if not doubtful:
             return None
+        if self._parking.is_parked_beyond(frozen.space_id, self._clock.now()):
+            # Asked already, for the request that parked it.
+            park = self._parking.get(frozen.space_id)
+            looked_up = park is None or park.reason != ErrorType.UNAVAILABLE
+            return None if looked_up else KeyState.UNAVAILABLE
         with suppress(Exception):
             return await self._sink.key_state(frozen.batch.lane.space)
         return KeyState.UNDECIDED

@@ -37,6 +37,7 @@ class Wait(StrEnum):
     """Which schedule of waits holds."""
 
     BACKOFF = "backoff"
+    SHORT = "short"  #: half a second to 5
     SLOW = "slow"  #: 5 minutes doubling to 1 hour
     MINUTE = "minute"
     AUTH = "auth"
@@ -87,6 +88,11 @@ RULES: dict[ErrorType, Rule] = {
 _SUSPECT_ATTEMPTS = 4  # a batch that alone fails this often is halved to find out which job it is
 _PROVEN_ATTEMPTS = 5  # a lone job whose siblings went through is refused after this many
 _INVALID_RESPONSES = 5
+_PARKED_WITHOUT_SCHEDULE = {  # in their rule: what they are parked for is seen later
+    str(ErrorType.BLOCKED): Wait.AUTH,
+    str(ErrorType.UNAVAILABLE): Wait.SHORT,
+}
+_LOOKUP_FAILED = (KeyState.ACTIVE, KeyState.UNAVAILABLE)
 _BLOCKED_ATTEMPTS = 3  # a lone job that is blocked this often is blocked for what it says,
 _BLOCKED_JOBS = 3  # unless this many different ones were, and none was taken between
 _CONFLICT_LIMIT_S = 24 * 3600.0
@@ -155,13 +161,15 @@ class Policy:
             return Decision(Move.DELIVER, Health.SERVED)
         rule = RULES[outcome.error_type]
         move = rule.single if rule.single and situation.jobs == 1 else rule.move
-        wait = rule.wait
+        wait, reason = rule.wait, outcome.error_type
         match outcome.error_type:
             case ErrorType.SERVER_ERROR:
                 move = self._suspect(situation)
-            case ErrorType.AUTH if situation.key_state is KeyState.ACTIVE:
-                # mem9 says the key is good: its own lookup failed, which passes.
-                move, wait = Move.PAUSE, Wait.BACKOFF
+            case ErrorType.AUTH if situation.key_state in _LOOKUP_FAILED:
+                # mem9 says the key is good, or that it cannot say: its own lookup failed, which
+                # passes. Parked, the space is probed by one batch at a time, whatever the budget
+                # of retries: it goes on seconds after mem9 does.
+                wait, reason = Wait.SHORT, ErrorType.UNAVAILABLE
             case ErrorType.INVALID_RESPONSE if situation.invalid_responses >= _INVALID_RESPONSES:
                 move, wait = Move.PARK, Wait.HOURLY
             case ErrorType.BUG if situation.jobs > 1:
@@ -188,7 +196,7 @@ class Policy:
             health=rule.health,
             after_s=after_s,
             costs_attempt=move not in (Move.PARK, Move.PAUSE),
-            reason=str(outcome.error_type),
+            reason=str(reason),
         )
 
     def longest_park_s(self, reason: str, outcome: Outcome, step: int) -> float:
@@ -202,11 +210,13 @@ class Policy:
             wait = Wait.HOURLY
         # Answers in no form are tried again for a while before they park, then by the hour.
         if wait is Wait.BACKOFF:
-            wait = Wait.AUTH if reason == ErrorType.BLOCKED else Wait.HOURLY
+            wait = _PARKED_WITHOUT_SCHEDULE.get(reason, Wait.HOURLY)
+        move = Move.PARK
         situation = Situation(
             jobs=1, attempt=1, from_split=False, served_others=False, age_s=0.0, park_step=step
         )
-        return max(self._wait_s(wait, Move.PARK, situation), (outcome.retry_after_s or 0.0) + 1.0)
+        longest_s = _PAUSE_MAX_S if wait is Wait.SHORT else self._wait_s(wait, move, situation)
+        return max(longest_s, (outcome.retry_after_s or 0.0) + 1.0)
 
     def _blocked(self, situation: Situation) -> tuple[Move, Wait]:
         # Of the job's own content, or of all that the space sends: the other jobs tell.
@@ -246,6 +256,8 @@ class Policy:
                 return _HOUR_S
             case Wait.MINUTE:
                 return _MINUTE_S
+            case Wait.SHORT:
+                return self._rng.uniform(_PAUSE_MIN_S, _PAUSE_MAX_S)
             case Wait.BACKOFF if move is Move.PAUSE:
                 return self._rng.uniform(_PAUSE_MIN_S, _PAUSE_MAX_S)
             case Wait.BACKOFF:

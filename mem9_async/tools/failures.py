@@ -1,5 +1,6 @@
 """Every error a tool can meet, as the part of an answer that tells it. Nothing here is secret."""
 
+from mem9_async.models import key_check
 from mem9_async.models.errors import (
     CredentialsMissing,
     Mem9AsyncError,
@@ -87,8 +88,9 @@ def of_outcome(outcome: Outcome) -> Failure:
             retry=Retry(reason="invalid_request", retryable=False),
         )
     answered = outcome.http_status is not None and error_type is not ErrorType.INVALID_RESPONSE
+    told = outcome.error_code in key_check.CODES
     return Failure(
-        error=REQUEST_FAILED if answered else outcome.error or REQUEST_FAILED,
+        error=outcome.error or REQUEST_FAILED if told or not answered else REQUEST_FAILED,
         code=code,
         status_code=outcome.http_status,
         detail=outcome.detail,

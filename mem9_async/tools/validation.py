@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from mem9_async.models import key_check
 from mem9_async.models.errors import Mem9AsyncError, RequestFailed
 from mem9_async.models.outcome import ErrorType
 from mem9_async.tools import access, answer, failures
@@ -51,6 +52,8 @@ def _told(error: RequestFailed) -> str:
     what = f"mem9 answered HTTP {outcome.http_status}" if outcome.http_status else failure.error
     if outcome.detail:
         what = f"{what}: {outcome.detail[:200]}"
+    if outcome.error_code in key_check.CODES and outcome.error:
+        return f"{outcome.error} ({what})"
     if outcome.error_type is ErrorType.AUTH:
         what = f"mem9 refused this key ({what})"
     reason = failure.retry.reason if failure.retry else "unavailable"

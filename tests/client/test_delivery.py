@@ -156,8 +156,8 @@ async def test_every_attempt_sends_the_same_bytes(client: Mem9Client) -> None:
         (404, b"404 page not found\n", KeyState.UNDECIDED),
         (401, {"error": "missing or malformed X-API-Key"}, KeyState.UNDECIDED),
         (429, {"error": "rate limit exceeded"}, KeyState.UNDECIDED),
-        (500, {"error": "auth backend unavailable"}, KeyState.UNDECIDED),
-        (502, b"<html>", KeyState.UNDECIDED),
+        (500, {"error": "auth backend unavailable"}, KeyState.UNAVAILABLE),
+        (502, b"<html>", KeyState.UNAVAILABLE),
         (302, b"", KeyState.UNDECIDED),
     ],
 )

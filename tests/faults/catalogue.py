@@ -124,9 +124,9 @@ _REFUSALS = (
     _script(
         lambda: scripts.answer(308, headers=[("location", "/x")]), "redirect", "park", End.HELD
     ),
-    _script(scripts.invalid_key, "auth", "pause"),
-    _refusal(400, "missing API key", "auth", "pause"),
-    _refusal(400, "Space Chain has no nodes.", "auth", "pause"),
+    _script(scripts.invalid_key, "unavailable", "park"),
+    _refusal(400, "missing API key", "unavailable", "park"),
+    _refusal(400, "Space Chain has no nodes.", "auth", "park"),
     Fault("unknown_key", ("auth",), "park", script=scripts.invalid_key, refused_key=True),
     _refusal(400, "content: something new", "rejected", "split"),
     _refusal(400, "content: something new", "rejected", "split", End.DEAD, lasting=True),
@@ -134,7 +134,7 @@ _REFUSALS = (
     _refusal(402, "payment required", "quota_exhausted", "park"),
     _refusal(403, "tenant is not active", "auth", "park"),
     _refusal(404, "no such page", "not_found", "park", End.HELD),
-    _refusal(404, "tenant not found", "auth", "pause"),
+    _refusal(404, "tenant not found", "unavailable", "park"),
     _refusal(405, "method not allowed", "not_found", "park", End.HELD),
     _refusal(408, "request timeout", "request_timeout", "retry"),
     _refusal(409, "tenant schema incompatible", "conflict", "park", End.HELD),

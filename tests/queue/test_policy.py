@@ -274,24 +274,27 @@ def test_a_refused_key_never_makes_a_dead_letter(
 
 
 @pytest.mark.parametrize(
-    ("key_state", "move"),
+    ("key_state", "reason"),
     [
-        (KeyState.ACTIVE, Move.PAUSE),
-        (KeyState.INACTIVE, Move.PARK),
-        (KeyState.UNKNOWN, Move.PARK),
-        (KeyState.UNDECIDED, Move.PARK),
-        (None, Move.PARK),
+        (KeyState.ACTIVE, "unavailable"),
+        (KeyState.UNAVAILABLE, "unavailable"),
+        (KeyState.INACTIVE, "auth"),
+        (KeyState.UNKNOWN, "auth"),
+        (KeyState.UNDECIDED, "auth"),
+        (None, "auth"),
     ],
 )
-def test_a_refused_key_that_the_status_route_calls_active_waits_for_seconds(
-    key_state: KeyState | None, move: Move
+def test_a_refused_key_whose_lookup_failed_waits_for_seconds(
+    key_state: KeyState | None, reason: str
 ) -> None:
-    """mem9's own lookup failed, which passes; any other answer parks the space."""
-    decision = _decide(ErrorType.AUTH, _situation(key_state=key_state))
+    """That passes, however often it happens; any other answer is the key's own schedule."""
+    decision = _decide(ErrorType.AUTH, _situation(key_state=key_state, park_step=6))
 
-    assert decision.move is move
-    if move is Move.PAUSE:
+    assert (decision.move, decision.reason) == (Move.PARK, reason)
+    if reason == "unavailable":
         assert _PAUSE[0] <= decision.after_s <= _PAUSE[1]
+    else:
+        assert decision.after_s > 1_000.0
 
 
 def test_an_unreadable_success_is_tried_five_times_and_then_parks() -> None:

@@ -140,7 +140,7 @@ def test_a_key_that_is_active_after_all_waits_for_seconds_only() -> None:
             rack.accept(job("x"), wait=True)
             await rack.drained(within_s=11.0)
 
-        assert rack.moves() == [Move.PAUSE, Move.PAUSE, Move.DELIVER]
+        assert rack.moves() == [Move.PARK, Move.PARK, Move.DELIVER]
         assert [each.batch.attempt for each in rack.sink.requests] == [1, 1, 1]
 
     run(main())
@@ -177,7 +177,6 @@ def test_a_thousand_refusals_of_a_key_make_no_dead_letter() -> None:
         async with rack.running():
             for lane in range(8):
                 rack.accept(job("x", session=f"conv-{lane}"), wait=True)
-            # A thousand refusals at one per pause: the budget of retries makes it long.
             await rack.drained(within_s=48 * HOUR_S, every_s=60.0)
 
         assert refusals >= 1_000
@@ -285,5 +284,35 @@ def test_an_open_circuit_is_told_and_probed() -> None:
             await rack.drained(within_s=90.0)
 
         assert rack.desk.journal.counters()["delivered"] == 40
+
+    run(main())
+
+
+@pytest.mark.parametrize("key_state", [KeyState.UNAVAILABLE, KeyState.ACTIVE])
+def test_an_outage_of_mem9s_own_database_is_over_seconds_after_its_end(key_state: KeyState) -> None:
+    """It calls every key bad for 40 s: no schedule of a key, no attempt, and words of an outage."""
+
+    async def main() -> None:
+        ends_at = START + 41.0
+
+        async def answer(_: Batch) -> Outcome:
+            bad = BAD_KEY.model_copy(update={"error_code": "invalid_api_key"})
+            return bad if rack.clock.now() < ends_at else TAKEN
+
+        rack = Rack(answer)
+        rack.sink.key_answer = key_state
+        async with rack.running():
+            for space_number in range(20):
+                for lane in range(3):
+                    rack.accept(
+                        job("x", session=f"conv-{lane}", key=f"key-{space_number}"), wait=True
+                    )
+            await rack.drained(within_s=60.0)
+
+        assert rack.clock.now() <= ends_at + 6.0
+        refused = [end for end in rack.ends if end.decision.move is not Move.DELIVER]
+        assert {end.outcome.error_type for end in refused} == {ErrorType.UNAVAILABLE}
+        assert {end.outcome.error_code for end in refused} == {"auth_backend_unavailable"}
+        assert {each.batch.attempt for each in rack.sink.requests} == {1}
 
     run(main())
