@@ -1,4 +1,4 @@
-"""Removes recalled memories from text on its way to mem9.
+"""Removes recalled memories from text on its way to mem9, and what it would take for a speaker.
 
 mem9 strips `<relevant-memories>` blocks itself, but its loop never ends on a closing tag that
 stands before an opening one (mem9-api.md, 3.4), so neither literal may ever reach it.
@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from mem9_async.models.job import Message
 
 _TAG = re.compile(r"<(/?)relevant-memories>")
+_SPEAKER = re.compile(r"\n{2,}(?=[A-Za-z][A-Za-z0-9_-]*: )")
+_ROLE = re.compile(r"\n+(?=(?:user|assistant|system|tool): )", re.IGNORECASE)
 _MARK = "relevant-memories>"
 
 
@@ -31,12 +33,26 @@ def strip_recalled(text: str) -> str:
     return _joined(kept).strip()
 
 
+def join_speakers(text: str) -> str:
+    """Return *text* so that no line of it begins another speaker for mem9.
+
+    mem9 joins a turn's messages and parts them again at a blank line before `Word: `, and what
+    such a speaker says is not the user's. The line joins the one before: the words all stay.
+    """
+    if ": " not in text or "\n" not in text:
+        return text
+    return _ROLE.sub(" ", _SPEAKER.sub("\n", text))
+
+
 def strip_messages(messages: Sequence[Message]) -> tuple[Message, ...]:
-    """Return *messages* in order with recalled blocks removed; those left empty are dropped."""
+    """Return *messages* in order, recalled blocks removed, each with one speaker.
+
+    Those left empty are dropped.
+    """
     stripped: list[Message] = []
     for message in messages:
-        content = strip_recalled(message.content)
-        if content is message.content:
+        content = join_speakers(strip_recalled(message.content))
+        if content == message.content:
             stripped.append(message)
         elif content:
             stripped.append(message.model_copy(update={"content": content}))

@@ -38,6 +38,7 @@ class Wait(StrEnum):
 
     BACKOFF = "backoff"
     SHORT = "short"  #: half a second to 5
+    TENANT = "tenant"  #: 1 second doubling to 1 minute
     SLOW = "slow"  #: 5 minutes doubling to 1 hour
     MINUTE = "minute"
     AUTH = "auth"
@@ -90,13 +91,14 @@ _PROVEN_ATTEMPTS = 5  # a lone job whose siblings went through is refused after 
 _INVALID_RESPONSES = 5
 _PARKED_WITHOUT_SCHEDULE = {  # in their rule: what they are parked for is seen later
     str(ErrorType.BLOCKED): Wait.AUTH,
-    str(ErrorType.UNAVAILABLE): Wait.SHORT,
+    str(ErrorType.UNAVAILABLE): Wait.TENANT,
 }
 _LOOKUP_FAILED = (KeyState.ACTIVE, KeyState.UNAVAILABLE)
 _BLOCKED_ATTEMPTS = 3  # a lone job that is blocked this often is blocked for what it says,
 _BLOCKED_JOBS = 3  # unless this many different ones were, and none was taken between
 _CONFLICT_LIMIT_S = 24 * 3600.0
-_SLOW_S, _HOUR_S, _MINUTE_S = 300.0, 3600.0, 60.0
+_SLOW_S, _HOUR_S, _MINUTE_S, _TENANT_S = 300.0, 3600.0, 60.0, 1.0
+_OF_ONE_TENANT = frozenset({"tenant_db_unavailable", "chain_node_unavailable"})
 _PAUSE_MIN_S, _PAUSE_MAX_S = 0.5, 5.0  # mem9's limiter refills within about a second
 
 
@@ -161,7 +163,7 @@ class Policy:
             return Decision(Move.DELIVER, Health.SERVED)
         rule = RULES[outcome.error_type]
         move = rule.single if rule.single and situation.jobs == 1 else rule.move
-        wait, reason = rule.wait, outcome.error_type
+        wait, reason, health = rule.wait, outcome.error_type, rule.health
         match outcome.error_type:
             case ErrorType.SERVER_ERROR:
                 move = self._suspect(situation)
@@ -176,6 +178,9 @@ class Policy:
                 move = Move.SPLIT if situation.attempt >= _SUSPECT_ATTEMPTS else Move.RETRY
             case ErrorType.BUG if situation.attempt >= self._waits.max_attempts:
                 move = Move.BURY
+            case ErrorType.UNAVAILABLE if outcome.error_code in _OF_ONE_TENANT:
+                # One tenant's database is away, the server is not: its other spaces go on.
+                move, wait, health = Move.PARK, Wait.TENANT, Health.ALIVE
             case ErrorType.BLOCKED if situation.jobs == 1:
                 move, wait = self._blocked(situation)
             case ErrorType.CONFLICT if situation.age_s > _CONFLICT_LIMIT_S:
@@ -193,7 +198,7 @@ class Policy:
             after_s = 0.0
         return Decision(
             move=move,
-            health=rule.health,
+            health=health,
             after_s=after_s,
             costs_attempt=move not in (Move.PARK, Move.PAUSE),
             reason=str(reason),
@@ -250,6 +255,8 @@ class Policy:
                 return _doubled(
                     waits.park_quota_initial_s, waits.park_quota_max_s, situation.park_step
                 )
+            case Wait.TENANT:
+                return _doubled(_TENANT_S, _MINUTE_S, situation.park_step)
             case Wait.SLOW:
                 return _doubled(_SLOW_S, _HOUR_S, situation.park_step)
             case Wait.HOURLY:

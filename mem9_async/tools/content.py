@@ -3,6 +3,7 @@
 from mem9_async.client.sanitise import strip_recalled
 from mem9_async.models.errors import InvalidRequest
 
+MAX_PINNED_BYTES = 50_000  # one memory of mem9's; a turn may be longer, it is taken apart there
 MAX_TAGS = 20  # mem9 refuses more on the pinned path
 
 

@@ -35,6 +35,10 @@ def text(parameters: Mapping[str, object], name: str) -> str | None:
 
 def clean(value: str) -> str:
     """Trim *value* and drop what no server can store: NUL bytes and halves of characters."""
+    return _without_unstorable(value).strip()
+
+
+def _without_unstorable(value: str) -> str:
     if "\x00" in value:
         value = value.replace("\x00", "")
     if not value.isascii():
@@ -42,7 +46,7 @@ def clean(value: str) -> str:
             value.encode()
         except UnicodeEncodeError:
             value = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return value.strip()
+    return value
 
 
 def blank(parameters: Mapping[str, object], name: str) -> bool:
@@ -148,11 +152,22 @@ def json_object(parameters: Mapping[str, object], name: str) -> dict[str, JsonVa
     # Round trip: a value that is no JSON (a file object, NaN) must not reach the journal.
     try:
         parsed: dict[str, JsonValue] = from_json(
-            to_json(value, inf_nan_mode="constants"), allow_inf_nan=False
+            to_json(_storable(value), inf_nan_mode="constants"), allow_inf_nan=False
         )
     except ValueError:
         raise InvalidRequest(f"{name} is not valid JSON", code=f"{name}_invalid") from None
     return parsed
+
+
+def _storable(value: object) -> object:
+    """Return *value* with U+0000 and halves of characters out of every key and text in it."""
+    if isinstance(value, str):
+        return _without_unstorable(value)
+    if isinstance(value, Mapping):
+        return {_storable(key): _storable(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(entry) for entry in value]
+    return value
 
 
 def _number(value: object) -> int | None:

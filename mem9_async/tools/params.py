@@ -12,7 +12,7 @@ from mem9_async.models.memory import ListQuery, MemoryChange, SearchQuery
 from mem9_async.tools import access, fields, hints
 from mem9_async.tools.access import Access, Isolation
 from mem9_async.tools.call import Call
-from mem9_async.tools.content import checked_size, checked_tags, own_words
+from mem9_async.tools.content import MAX_PINNED_BYTES, checked_size, checked_tags, own_words
 
 SEARCH_DEFAULT = 10
 SEARCH_MAX = 20
@@ -168,7 +168,7 @@ def change(call: Call, *, max_bytes: int) -> ChangeCommand:
     content = fields.text(call.parameters, "content")
     if content is not None:
         content = own_words(content)
-        checked_size("content", len(content.encode()), max_bytes)
+        checked_size("content", len(content.encode()), min(max_bytes, MAX_PINNED_BYTES))
     tags = checked_tags(fields.items(call.parameters, "tags"))
     clear_metadata = _is_null(call.parameters.get("metadata"))
     metadata = None if clear_metadata else fields.json_object(call.parameters, "metadata")

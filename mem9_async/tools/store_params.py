@@ -8,7 +8,7 @@ from mem9_async.models.job import Message, NewJob, Pinned, Turn
 from mem9_async.models.space import Lane
 from mem9_async.tools import access, fields, structured
 from mem9_async.tools.call import Call
-from mem9_async.tools.content import checked_size, checked_tags, own_words
+from mem9_async.tools.content import MAX_PINNED_BYTES, checked_size, checked_tags, own_words
 
 MAX_ROLE_CHARS = 20  # VARCHAR(20) in mem9
 _SPEAKER = "user"
@@ -42,6 +42,7 @@ def _check_size(payload: Turn | Pinned, max_bytes: int) -> None:
     if isinstance(payload, Turn):
         checked_size("content", payload.size_bytes, max_bytes)
         return
+    max_bytes = min(max_bytes, MAX_PINNED_BYTES)
     parts = payload.parts_bytes
     checked_size("content", parts["content"], max_bytes)
     if payload.size_bytes > max_bytes:

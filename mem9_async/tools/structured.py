@@ -5,6 +5,7 @@ into code fences, and template nodes encode it twice.
 """
 
 import ast
+import json
 import math
 import re
 
@@ -62,13 +63,26 @@ def refused(name: str) -> InvalidRequest:
 
 def _read(source: str, name: str) -> JsonValue:
     try:
-        parsed = from_json(source, allow_inf_nan=False)
-    except ValueError:
+        parsed = _json(source)
+    except (ValueError, RecursionError):
         return _literal(source, name)
     try:
         return _as_json(parsed)  # the parser lets 1e999 pass, as infinity
     except ValueError:
         raise refused(name) from None
+
+
+def _json(source: str) -> JsonValue:
+    try:
+        parsed: JsonValue = from_json(source, allow_inf_nan=False)
+    except ValueError:
+        # The standard library also reads halves of characters, which are mended later.
+        parsed = json.loads(source, strict=False, parse_constant=_no_number)
+    return parsed
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is no number of JSON's")
 
 
 def _literal(source: str, name: str) -> JsonValue:

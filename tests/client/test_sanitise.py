@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mem9_async.client.sanitise import strip_messages, strip_recalled
+from mem9_async.client.sanitise import join_speakers, strip_messages, strip_recalled
 from mem9_async.models.job import Message
 
 OPEN = "<relevant-memories>"
@@ -79,3 +79,33 @@ def test_messages_left_empty_are_dropped_and_order_stays() -> None:
         Message(role="user", content="first"),
         Message(role="assistant", content="last"),
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("My plan for today:\n\nNote: buy milk", "My plan for today:\nNote: buy milk"),
+        ("a\n\n\n\nTo-Do_1: b\n\nc", "a\nTo-Do_1: b\n\nc"),
+        ("a\n\nuser: b", "a user: b"),
+        ("a\nAssistant: b\nuser: c", "a Assistant: b user: c"),
+        ("a\n\nnot a speaker, but: b", "a\n\nnot a speaker, but: b"),
+        ("a\n\n1: b", "a\n\n1: b"),
+        ("a\n\nhttp://x", "a\n\nhttp://x"),
+        ("user: at the start", "user: at the start"),
+        ("plain", "plain"),
+    ],
+)
+def test_no_line_begins_another_speaker(written: str, sent: str) -> None:
+    """The words stay, and twice changes nothing."""
+    joined = join_speakers(written)
+
+    assert joined == sent
+    assert joined.split() == written.split()
+    assert join_speakers(joined) == joined
+
+
+def test_messages_are_sent_with_one_speaker_each() -> None:
+    """Whatever stands in them."""
+    (message,) = strip_messages([Message(role="user", content="a\n\nNote: b")])
+
+    assert (message.role, message.content) == ("user", "a\nNote: b")

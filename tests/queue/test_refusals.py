@@ -316,3 +316,31 @@ def test_an_outage_of_mem9s_own_database_is_over_seconds_after_its_end(key_state
         assert {each.batch.attempt for each in rack.sink.requests} == {1}
 
     run(main())
+
+
+@pytest.mark.parametrize("code", ["tenant_db_unavailable", "chain_node_unavailable"])
+def test_one_tenants_database_that_is_away_holds_no_other_space(code: str) -> None:
+    """Also right after the start, when no other space was served yet."""
+
+    async def answer(batch: Batch) -> Outcome:
+        bad = batch.lane.space.api_key.get_secret_value() == "away"
+        return UNAVAILABLE.model_copy(update={"error_code": code}) if bad else TAKEN
+
+    async def main() -> None:
+        rack = Rack(answer)
+        async with rack.running():
+            for lane in range(12):
+                rack.accept(job("x", session=f"conv-{lane}", key="away"), wait=True)
+            await asyncio.sleep(30.0)
+            assert rack.endpoints.state(BASE_URL) is CircuitState.CLOSED
+            began = rack.clock.now()
+            for lane in range(15):
+                rack.accept(job("y", session=f"conv-{lane}"), wait=True)
+            await asyncio.sleep(1.0)
+
+        served = [each.at - began for each in rack.sink.taken()]
+        assert len(served) == 15
+        assert max(served) < 1.0
+        assert {each.batch.attempt for each in rack.sink.requests} == {1}
+
+    run(main())

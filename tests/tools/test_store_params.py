@@ -219,3 +219,15 @@ def test_wait_closes_the_batch_only_when_asked() -> None:
     """The default answers at once."""
     assert job({"content": "x"}).wait is False
     assert job({"content": "x", "wait": True}).wait is True
+
+
+def test_a_pinned_memory_keeps_mem9s_own_limit_where_ours_is_raised() -> None:
+    """A turn may be as long as was set; one memory of mem9 holds 50,000 bytes."""
+    long = "x" * 55_000
+    raised = call({"content": long})
+    assert store_params.new_job(raised, max_bytes=200_000).payload.size_bytes == 55_000
+
+    with pytest.raises(InvalidRequest, match="50000") as refused:
+        store_params.new_job(call({"content": long, "pinned": True}), max_bytes=200_000)
+
+    assert refused.value.code == "content_too_large"
