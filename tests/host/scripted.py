@@ -73,6 +73,7 @@ class ScriptedMem9:
 
     def __init__(self) -> None:
         self.asked: dict[str, list[Asked]] = defaultdict(list)
+        self.key_states: dict[str, Reply] = {}
         self.states: dict[str, Reply] = {}
         self._replies: dict[str, list[Reply]] = {}
         self._to_stores: dict[str, Reply] = {}
@@ -130,7 +131,7 @@ class ScriptedMem9:
 
     def _reply(self, name: str, asked: Asked) -> Reply:
         if asked.path.endswith("/status"):
-            return _ACTIVE
+            return self.key_states.get(name, _ACTIVE)
         if asked.path == _RUNTIME_STATE:
             return self.states.get(name, _UNKNOWN)
         if not asked.path.startswith(_MEMORIES):

@@ -123,7 +123,9 @@ async def test_a_failure_of_mem9_has_a_variable_for_every_declared_name(
 ) -> None:
     """For a store: to the caller who waits, and to the next one under `delivery`."""
     parameters, _ = GOOD[tool]
-    url = stage.mem9.base_url(f"fails-{tool}-{status}", Reply.json(status, body))
+    name = f"fails-{tool}-{status}"
+    stage.mem9.key_states[name] = Reply.json(404, {"error": "key not found"})
+    url = stage.mem9.base_url(name, Reply.json(status, body))
     keys = credentials(url, KEY)
     waits: Parameters = {"wait": True} if tool == "memory_store" else {}
     answer = await stage.host.invoke(tool, {**parameters, **waits}, keys)
