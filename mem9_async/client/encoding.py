@@ -88,8 +88,6 @@ def list_params(query: ListQuery, *, offset: int, limit: int) -> dict[str, str]:
     params = {"limit": str(limit), "offset": str(offset)}
     if query.session_id:
         params["session_id"] = query.session_id
-    if query.state:
-        params["state"] = query.state
     return params | _filters(query.memory_type, query.tags, query.agent_id)
 
 

@@ -95,7 +95,6 @@ class ListQuery(BaseModel):
     memory_type: str | None = None
     tags: tuple[str, ...] = ()
     agent_id: str | None = None
-    state: str | None = None
 
 
 class MemoryPage(BaseModel):

@@ -5,7 +5,6 @@ the machine of the field notes); the same bytes made here cost a tenth of that.
 """
 
 from collections.abc import Mapping
-from functools import cache
 
 from pydantic import JsonValue
 from pydantic_core import to_json
@@ -19,46 +18,37 @@ _ENVELOPE_BYTES = 512
 _CUTS = (16_384, 4_096, 1_024, 256, 64, 16, 4)
 _MAX_DEPTH = 8
 _END = ',"meta":null}}}\n\n'
-_NULL = "null"
 _CUT_MARK = " … [cut]"
 
 
 def render(session_id: str, answer: Answer) -> str:
     """Return the lines for *answer*, each below MAX_LINE_BYTES, each followed by a blank line."""
-    parts = _parts(answer.as_json())
+    parts, variables = _parts(answer.as_json(), answer.as_variables())
     start = f'{{"event":"session","session_id":{_json(session_id)},"data":{{"type":"stream","data":'
     body = ",".join([f'"{name}":{value}' for name, value in parts.items()])
     lines = [f'{{"type":"json","message":{{"json_object":{{{body}}}}}{_END}']
-    for name, head, blank in _variables(type(answer)):
-        value = parts.get(name, _NULL)
-        # A variable has the type it was declared with: null in the JSON is its empty value.
-        lines.append(blank if value == _NULL else f'{head}{value},"stream":false}}{_END}')
+    lines += [
+        f'{{"type":"variable","message":{{"variable_name":"{name}","variable_value":{value}'
+        f',"stream":false}}{_END}'
+        for name, value in variables.items()
+    ]
     return start + start.join(lines)
 
 
-@cache
-def _variables(shape: type[Answer]) -> tuple[tuple[str, str, str], ...]:
-    """For every variable of *shape*: its name, its line up to the value, its line when blank."""
-    heads = {
-        name: f'{{"type":"variable","message":{{"variable_name":"{name}","variable_value":'
-        for name in shape.blanks
-    }
-    return tuple(
-        (name, head, f'{head}{_json(shape.blanks[name])},"stream":false}}{_END}')
-        for name, head in heads.items()
-    )
-
-
-def _parts(payload: Mapping[str, JsonValue]) -> dict[str, str]:
+def _parts(
+    payload: Mapping[str, JsonValue], variables: Mapping[str, JsonValue]
+) -> tuple[dict[str, str], dict[str, str]]:
     parts = {name: _json(value) for name, value in payload.items()}
-    if _fits(parts):
-        return parts
+    named = {name: _json(value) for name, value in variables.items()}
+    if _fits(parts) and _fits(named):
+        return parts, named
     for most in _CUTS:
         parts = {name: _json(_cut(value, most, 0)) for name, value in payload.items()}
         parts["truncated"] = "true"
-        if _fits(parts):
+        named = {name: _json(_cut(value, most, 0)) for name, value in variables.items()}
+        if _fits(parts) and _fits(named):
             break
-    return parts
+    return parts, named
 
 
 def _fits(parts: Mapping[str, str]) -> bool:

@@ -1,5 +1,7 @@
 """The answers of memory_list, memory_get, memory_update and memory_delete."""
 
+from typing import ClassVar
+
 from pydantic import JsonValue
 
 from mem9_async.models.errors import PartlyDeleted, VersionConflict
@@ -10,6 +12,11 @@ from mem9_async.tools.payloads import Answer, Part
 
 class FullMemory(Part):
     """One memory with everything mem9 tells about it."""
+
+    declared: ClassVar[tuple[str, ...] | None] = (
+        *("id", "content", "memory_type", "tags", "state", "version"),
+        *("session_id", "created_at", "updated_at"),
+    )
 
     id: str | None = None
     content: str
@@ -30,6 +37,10 @@ class FullMemory(Part):
 class ListAnswer(Answer):
     """memory_list's answer. `total` counts the whole list; `next_offset` is absent at its end."""
 
+    variables: ClassVar[tuple[str, ...]] = (
+        *("ok", "memories", "result_count", "next_offset", "error", "code"),
+    )
+
     memories: tuple[FullMemory, ...] | None = None
     result_count: int | None = None
     total: int | None = None
@@ -42,11 +53,15 @@ class ListAnswer(Answer):
 class GetAnswer(Answer):
     """memory_get's answer."""
 
+    variables: ClassVar[tuple[str, ...]] = ("ok", "memory", "error", "code")
+
     memory: FullMemory | None = None
 
 
 class UpdateAnswer(Answer):
     """memory_update's answer: the memory as it is now, or the version that stood in the way."""
+
+    variables: ClassVar[tuple[str, ...]] = ("ok", "memory", "actual_version", "error", "code")
 
     memory: FullMemory | None = None
     actual_version: int | None = None
@@ -54,6 +69,8 @@ class UpdateAnswer(Answer):
 
 class DeleteAnswer(Answer):
     """memory_delete's answer. An id that mem9 does not know counts as requested, not deleted."""
+
+    variables: ClassVar[tuple[str, ...]] = ("ok", "requested", "deleted", "error", "code")
 
     requested: int | None = None
     deleted: int | None = None

@@ -25,7 +25,6 @@ MAX_IDS = 10_000
 MAX_IDS_ISOLATED = 50  # each is looked up before it is deleted
 _MEMORY_TYPES = frozenset({"insight", "pinned", "session"})
 _ALL_FACTS = "insight,pinned"
-_STATES = frozenset({"active", "all", "paused", "archived", "deleted"})
 # Also keeps "..", "/" and "?" out of the address of a DELETE.
 _MEMORY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}")
 
@@ -149,7 +148,6 @@ def page(call: Call) -> ListQuery:
         memory_type=memory_type,
         tags=fields.items(call.parameters, "tags") or (),
         agent_id=_agent_filter(call, asker),
-        state=_one_of(call, "state", _STATES),
     )
 
 
@@ -240,15 +238,6 @@ def _memory_type(call: Call) -> str | None:
             "memory_type must be insight, pinned or session", code="memory_type_invalid"
         )
     return ",".join(given) if given else None
-
-
-def _one_of(call: Call, name: str, allowed: frozenset[str]) -> str | None:
-    given = fields.text(call.parameters, name)
-    if given is not None and given not in allowed:
-        raise InvalidRequest(
-            f"{name} must be one of: {', '.join(sorted(allowed))}", code=f"{name}_invalid"
-        )
-    return given
 
 
 def _agent_filter(call: Call, asker: Access) -> str | None:

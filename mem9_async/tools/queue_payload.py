@@ -1,6 +1,6 @@
 """memory_queue's answer: the write queue as one space may see it. Never a content or a key."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from mem9_async.models.job import JobReport, JobState, LaneReport, QueueReport
 from mem9_async.tools.params import QueueQuestion
@@ -22,6 +22,8 @@ class Lane(Part):
 class Job(Part):
     """One job: where it is and what went wrong last. Times in seconds."""
 
+    declared: ClassVar[tuple[str, ...] | None] = ("job_id", "state", "age_s", "attempts", "error")
+
     job_id: str
     state: JobState | Literal["delivered", "unknown"]
     age_s: float | None = None
@@ -33,6 +35,8 @@ class Job(Part):
 
 class QueueAnswer(Answer):
     """memory_queue's answer. Jobs, and ages in seconds."""
+
+    variables: ClassVar[tuple[str, ...]] = ("ok", "health", "depth", "counts", "job", "error")
 
     action: str | None = None
     affected: int | None = None

@@ -2,6 +2,8 @@
 
 from typing import ClassVar, Literal, Self
 
+from pydantic import JsonValue
+
 from mem9_async.models.job import JobState
 from mem9_async.models.memory import ChainSource, Memory, SearchQuery, SearchResult
 from mem9_async.tools import hints
@@ -13,7 +15,12 @@ _PENDING_AFTER_S = 30.0  # mem9 takes seconds to minutes; nothing shorter is wor
 
 
 class FoundMemory(Part):
-    """One memory, as far as mem9 described it."""
+    """One memory, as far as mem9 described it. In the JSON `created_at` stands in for an age."""
+
+    declared: ClassVar[tuple[str, ...] | None] = (
+        *("id", "content", "memory_type", "relative_age", "tags"),
+        *("confidence", "score", "session_id"),
+    )
 
     id: str | None = None
     content: str
@@ -40,6 +47,10 @@ class SearchAnswer(Answer):
     """memory_search's answer. `context` is ready to stand in a prompt."""
 
     nullable: ClassVar[frozenset[str]] = frozenset({"session_id"})
+    variables: ClassVar[tuple[str, ...]] = (
+        *("ok", "context", "memories", "result_count", "retry_hint", "retry", "error", "code"),
+    )
+    variables_only: ClassVar[frozenset[str]] = frozenset({"context"})
 
     effective_query: str | None = None
     session_scoped: bool | None = None
@@ -53,7 +64,19 @@ class SearchAnswer(Answer):
     pending: tuple[Pending, ...] | None = None
     context: str | None = None
     attempts: int | None = None
-    elapsed_ms: int | None = None
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """Return the JSON object; a memory's session is worth its length only to who asked for one.
+
+        The variable `memories` has it always.
+        """
+        dumped = super().as_json()
+        memories = dumped.get("memories")
+        if self.session_id is None and isinstance(memories, list):
+            for memory in memories:
+                if isinstance(memory, dict):
+                    memory.pop("session_id", None)
+        return dumped
 
     @classmethod
     def failed(cls, failure: Failure) -> Self:
@@ -100,10 +123,10 @@ def found(query: SearchQuery, result: SearchResult) -> SearchAnswer:
                 state=write.state,
             )
             for write in result.pending
-        ),
+        )
+        or None,
         context=prompt_context(result.memories),
-        attempts=result.attempts,
-        elapsed_ms=round(result.elapsed_s * 1000),
+        attempts=result.attempts if result.attempts > 1 else None,
     )
 
 
@@ -116,7 +139,7 @@ def _found(memory: Memory) -> FoundMemory:
         memory_type=memory.memory_type,
         relative_age=memory.relative_age,
         tags=memory.tags or None,
-        created_at=memory.created_at,
+        created_at=None if memory.relative_age else memory.created_at,
         session_id=memory.session_id,
         chain_source=memory.chain_source,
     )

@@ -8,10 +8,7 @@ from mem9_async.models.outcome import Confirmation, Outcome, Trouble
 from mem9_async.tools import failures
 from mem9_async.tools.payloads import Answer, Failure, Part, Retry
 
-HINT = (
-    "Accepted, not searchable yet: mem9 needs from seconds to a few minutes to take it in. Do not "
-    "search for it in this turn; go on with what you know."
-)
+HINT = "Accepted; mem9 needs seconds to minutes to take it in. Do not search for it in this turn."
 _HINT_KEPT = (
     "The job is kept in the queue under its job_id; the plugin sends it again where that can help. "
     "Do not store it a second time."
@@ -65,6 +62,7 @@ class StoreAnswer(Answer):
     """memory_store's answer."""
 
     nullable: ClassVar[frozenset[str]] = frozenset({"session_id"})
+    variables: ClassVar[tuple[str, ...]] = ("ok", "status", "job_id", "error", "code", "retry")
 
     status: Literal["accepted", "ok", "queued", "dead"] | None = None
     accepted: bool | None = None
@@ -106,7 +104,7 @@ def accepted(job: NewJob, receipt: Receipt, *, shared: bool = True) -> StoreAnsw
         message=_message(job, receipt, outcome),
         job_id=receipt.job_id,
         memory_id=outcome.memory_id if outcome else None,
-        deduplicated=receipt.deduplicated,
+        deduplicated=receipt.deduplicated or None,
         queue=_queue(receipt),
         delivery=delivery(receipt.trouble, shared=shared) if receipt.trouble else None,
         durability=_durability(receipt),
@@ -168,7 +166,7 @@ def _untaken(job: NewJob, receipt: Receipt, failure: Failure, *, shared: bool) -
             "hint": _HINT_DEAD if receipt.dead else _HINT_KEPT,
             "message": _message(job, receipt, receipt.outcome),
             "job_id": receipt.job_id,
-            "deduplicated": receipt.deduplicated,
+            "deduplicated": receipt.deduplicated or None,
             "queue": _queue(receipt),
             "delivery": delivery(receipt.trouble, shared=shared) if receipt.trouble else None,
             "durability": _durability(receipt),

@@ -169,10 +169,10 @@ def test_a_search_sends_each_filter_it_has() -> None:
 
 def test_a_list_has_no_q() -> None:
     """With `q` it would be a recall, and counted."""
-    query = ListQuery(space=space(), caller_agent_id="dify", offset=20, state="all")
+    query = ListQuery(space=space(), caller_agent_id="dify", offset=20)
 
     params = list_params(query, offset=10, limit=40)
-    assert params == {"limit": "40", "offset": "10", "state": "all"}
+    assert params == {"limit": "40", "offset": "10"}
 
 
 @pytest.mark.parametrize(

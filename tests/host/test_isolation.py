@@ -30,7 +30,7 @@ class Person:
         """The contents a search finds, on their way or not."""
         answer = await self.call("memory_search", query=query)
         assert answer["ok"] is True
-        return [entry["content"] for entry in answer["memories"] + answer["pending"]]
+        return [entry["content"] for entry in answer["memories"] + answer.get("pending", [])]
 
 
 def agents_sent(stage: Stage, name: str) -> list[tuple[str, str | None, str | None]]:

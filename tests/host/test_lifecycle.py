@@ -69,8 +69,7 @@ async def test_a_memory_is_found_on_its_way_and_after_and_can_be_changed_and_del
         server.ingest_now()
         after = await call.done("search", query="favourite editor")
         (found,) = after["memories"]
-        assert (found["content"], after["pending"]) == (FACT, [])
-        assert FACT in str(after["context"])
+        assert (found["content"], after.get("pending")) == (FACT, None)
         memory_id = found["id"]
 
         assert (await call.done("get", memory_id=memory_id))["memory"]["content"] == FACT
@@ -83,7 +82,7 @@ async def test_a_memory_is_found_on_its_way_and_after_and_can_be_changed_and_del
         assert (await call.done("delete", memory_ids=memory_id))["deleted"] == 0
 
         gone = await call.done("search", query="favourite editor")
-        assert (gone["memories"], gone["pending"]) == ([], [])
+        assert (gone["memories"], gone.get("pending")) == ([], None)
         missing = await call("get", memory_id=memory_id)
         assert (missing["ok"], missing["code"]) == (False, "not_found")
 
@@ -151,7 +150,7 @@ async def test_equal_content_waiting_in_one_session_is_taken_once(patient: Plugi
         first = await call.done("store", content=FACT, session_id="conv-1")
         second = await call.done("store", content=FACT, session_id="conv-1")
         other = await call.done("store", content=FACT, session_id="conv-2")
-        assert (first["deduplicated"], second["deduplicated"]) == (False, True)
+        assert (first.get("deduplicated"), second["deduplicated"]) == (None, True)
         assert second["job_id"] == first["job_id"]
         assert other["job_id"] != first["job_id"]
 
@@ -189,7 +188,7 @@ async def test_another_key_sees_nothing_of_a_space(patient: PluginHost) -> None:
         assert sum(status["counts"].values()) == 0
         assert (await other.done("queue", action="flush"))["affected"] == 0
         found = await other.done("search", query="favourite editor")
-        assert (found["memories"], found["pending"]) == ([], [])
+        assert (found["memories"], found.get("pending")) == ([], None)
         assert (await mine.job(job_id))["state"] == "available"
 
 

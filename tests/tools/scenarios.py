@@ -373,7 +373,6 @@ SCENARIOS = [
         {"page": MemoryPage(memories=(BARE,), total=5, limit=2, offset=4)},
     ),
     Scenario("memory_list", "nothing"),
-    Scenario("memory_list", "unknown state", {"state": "gone"}),
     Scenario("memory_list", "raw turns", {"memory_type": "session"}),
     *_failures("memory_list", {}, "memory_recall_requests"),
     Scenario("memory_get", "found", {"memory_id": "m1"}, {"memories": {"m1": FULL}}),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from . import stored
 from .scenarios import TOOLS
 
 ROOT = Path(__file__).parents[2]
@@ -127,11 +128,22 @@ def test_a_tools_file_is_the_one_it_names(tool: str) -> None:
 
 @EACH_TOOL
 def test_a_tools_schema_declares_what_its_answers_hold(tool: str) -> None:
-    """Each name of the answer is bindable, and no name is one that Dify keeps for itself."""
-    declared = set(DECLARED[tool]["output_schema"]["properties"])
+    """Each variable is bindable, and no name is one that Dify keeps for itself."""
+    declared = list(DECLARED[tool]["output_schema"]["properties"])
 
-    assert declared == set(TOOLS[tool][1].model_fields)
-    assert not declared & RESERVED
+    assert declared == list(TOOLS[tool][1].variables)
+    assert not set(declared) & RESERVED
+
+
+@EACH_TOOL
+def test_an_answer_is_few_messages(tool: str) -> None:
+    """Each costs the host, and older agents read every variable aloud."""
+    assert len(TOOLS[tool][1].variables) <= (8 if tool == "memory_search" else 6)
+
+
+def test_the_declaration_stays_small() -> None:
+    """The host writes all of it to its store at every call and takes it out again."""
+    assert stored.size_bytes(MANIFEST, PROVIDER, list(DECLARED.values())) <= 43_500
 
 
 @EACH_TOOL

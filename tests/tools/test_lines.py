@@ -82,9 +82,14 @@ def test_every_declared_name_is_a_variable_once() -> None:
 
     names = [m["message"]["variable_name"] for m in messages if m["type"] == "variable"]
     values = {m["message"]["variable_name"]: m["message"]["variable_value"] for m in messages[1:]}
-    assert names == list(store_payload.StoreAnswer.model_fields)
-    assert (values["error"], values["status_code"], values["quota"]) == ("", 0, {})
-    assert values["queue"] == {"depth": 3, "lane_depth": 1, "oldest_age_s": 0.5}
+    assert names == list(store_payload.StoreAnswer.variables)
+    assert (values["error"], values["status"]) == ("", "accepted")
+    assert values["retry"] == {
+        "reason": "",
+        "retryable": False,
+        "after_s": 0,
+        "suggested_queries": [],
+    }
 
 
 def huge(content: str, count: int) -> Answer:

@@ -134,16 +134,9 @@ class TestPage:
 
     def test_reads_its_window(self) -> None:
         """Above 200 mem9 would fall back to 10."""
-        query = params.page(call({"limit": 1000, "offset": "40", "state": "all"}))
+        query = params.page(call({"limit": 1000, "offset": "40"}))
 
-        assert (query.limit, query.offset, query.state) == (200, 40, "all")
-
-    def test_refuses_an_unknown_state(self) -> None:
-        """It would look like an empty list."""
-        with pytest.raises(InvalidRequest) as refused:
-            params.page(call({"state": "gone"}))
-
-        assert refused.value.code == "state_invalid"
+        assert (query.limit, query.offset) == (200, 40)
 
 
 class TestMemoryId:
