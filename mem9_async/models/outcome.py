@@ -39,6 +39,10 @@ class ErrorType(StrEnum):
     KEY_MISSING = "key_missing"  #: the key was not kept; waits for a call that brings it
 
 
+#: Codes of failures that lie in one space's own database: other keys at the address are served.
+OF_ONE_SPACE = frozenset({"tenant_db_unavailable", "chain_node_unavailable", "decrypt_failed"})
+
+
 class Confirmation(StrEnum):
     """What a success means. Never more: mem9's 202 is acceptance, not storage."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mem9_async.models.memory import KeyState
-from mem9_async.models.outcome import ErrorType, Outcome
+from mem9_async.models.outcome import OF_ONE_SPACE, ErrorType, Outcome
 
 
 class Move(StrEnum):
@@ -92,13 +92,13 @@ _INVALID_RESPONSES = 5
 _PARKED_WITHOUT_SCHEDULE = {  # in their rule: what they are parked for is seen later
     str(ErrorType.BLOCKED): Wait.AUTH,
     str(ErrorType.UNAVAILABLE): Wait.TENANT,
+    str(ErrorType.SERVER_ERROR): Wait.TENANT,
 }
 _LOOKUP_FAILED = (KeyState.ACTIVE, KeyState.UNAVAILABLE)
 _BLOCKED_ATTEMPTS = 3  # a lone job that is blocked this often is blocked for what it says,
 _BLOCKED_JOBS = 3  # unless this many different ones were, and none was taken between
 _CONFLICT_LIMIT_S = 24 * 3600.0
 _SLOW_S, _HOUR_S, _MINUTE_S, _TENANT_S = 300.0, 3600.0, 60.0, 1.0
-_OF_ONE_TENANT = frozenset({"tenant_db_unavailable", "chain_node_unavailable"})
 _PAUSE_MIN_S, _PAUSE_MAX_S = 0.5, 5.0  # mem9's limiter refills within about a second
 
 
@@ -165,6 +165,9 @@ class Policy:
         move = rule.single if rule.single and situation.jobs == 1 else rule.move
         wait, reason, health = rule.wait, outcome.error_type, rule.health
         match outcome.error_type:
+            case _ if outcome.error_code in OF_ONE_SPACE:
+                # One tenant's database is away, the server is not: its other spaces go on.
+                move, wait, health = Move.PARK, Wait.TENANT, Health.ALIVE
             case ErrorType.SERVER_ERROR:
                 move = self._suspect(situation)
             case ErrorType.AUTH if situation.key_state in _LOOKUP_FAILED:
@@ -178,9 +181,6 @@ class Policy:
                 move = Move.SPLIT if situation.attempt >= _SUSPECT_ATTEMPTS else Move.RETRY
             case ErrorType.BUG if situation.attempt >= self._waits.max_attempts:
                 move = Move.BURY
-            case ErrorType.UNAVAILABLE if outcome.error_code in _OF_ONE_TENANT:
-                # One tenant's database is away, the server is not: its other spaces go on.
-                move, wait, health = Move.PARK, Wait.TENANT, Health.ALIVE
             case ErrorType.BLOCKED if situation.jobs == 1:
                 move, wait = self._blocked(situation)
             case ErrorType.CONFLICT if situation.age_s > _CONFLICT_LIMIT_S:

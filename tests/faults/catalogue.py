@@ -155,6 +155,7 @@ _REFUSALS = (
     _refusal(501, "not implemented", "not_found", "park", End.HELD),
     _refusal(502, "bad gateway", "unavailable", "retry"),
     _refusal(503, "cannot connect to tenant database", "unavailable", "park"),
+    _refusal(503, "service unavailable", "unavailable", "retry"),
     _refusal(504, "sync ingest timed out", "gateway_timeout", "split", End.HELD),
     _refusal(507, "insufficient storage", "server_error", "retry", may_split=True),
 )
