@@ -88,7 +88,7 @@ class PluginHost(asyncio.SubprocessProtocol):
         self.logs: deque[LogLine] = deque(maxlen=logs_kept)
         self.exit_code: int | None = None
         self._command = (python, "-m", module)
-        self._env = _environment(env or {})
+        self.env = _environment(env or {})
         self._check_lines = check_lines
         self._on_log = on_log
         self._splitter = LineSplitter()
@@ -103,7 +103,7 @@ class PluginHost(asyncio.SubprocessProtocol):
         self._exited: asyncio.Future[None] = loop.create_future()
         self.spawned_at = time.monotonic()
         transport, _ = await loop.subprocess_exec(
-            lambda: self, *self._command, cwd=self.root, env=self._env, start_new_session=True
+            lambda: self, *self._command, cwd=self.root, env=self.env, start_new_session=True
         )
         self._transport = transport
         self._stdin = cast(asyncio.WriteTransport, transport.get_pipe_transport(0))

@@ -34,6 +34,7 @@ from mem9_async.runtime.adoption import Adoption
 from mem9_async.runtime.delivered import Delivered
 from mem9_async.runtime.direct import Direct
 from mem9_async.runtime.health import Health
+from mem9_async.runtime.last_call import LastCall
 from mem9_async.runtime.news import News
 from mem9_async.runtime.notices import Notices
 from mem9_async.runtime.recall import Recall
@@ -127,6 +128,17 @@ class App:
             notices=self._notices,
             health=self.health,
             clock=self.clock,
+        )
+        self._last_call = LastCall(
+            accept=self._accepting.accept,
+            journal=journal,
+            reports=self._reports,
+            lanes=self.lanes,
+            parking=self.parking,
+            deliverer=self.deliverer,
+            waiting=self._waiting,
+            clock=self.clock,
+            limit_s=settings.wait_timeout_ms / 1000,
         )
         self._recall = Recall(
             client=self.client,
@@ -346,6 +358,12 @@ class App:
                 "notice": self._notices.take(job.lane.space) or receipt.notice,
             }
         )
+
+    async def store_before_the_end(self, job: NewJob) -> Receipt:
+        """Have mem9 take *job* before the answer, at which the host ends us. Raises QueueFull."""
+        if self.delivers_first:
+            return await self._direct.store(job)
+        return await self._last_call.store(job)
 
     async def store_unkept(self, job: NewJob, refusal: Unwritable) -> Receipt:
         """Deliver *job*, which the journal could not take. Raises *refusal* where that cannot be.

@@ -40,8 +40,12 @@ def serve() -> None:
     for problem in problems:
         log.warning("setting.ignored", reason=problem)
     environment = DifyPluginEnv()
+    local = environment.INSTALL_METHOD is InstallMethod.Local
     plugin = Plugin(
-        loaded, Path.cwd(), lasting=environment.INSTALL_METHOD is not InstallMethod.Serverless
+        loaded,
+        Path.cwd(),
+        lasting=environment.INSTALL_METHOD is not InstallMethod.Serverless,
+        host_has_gone=stdio.host_has_gone if local else lambda: False,
     )
     current.install(plugin)
     gevent.spawn_later(_START_AFTER_S, _look_after, plugin)

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -48,12 +49,17 @@ class Plugin:
         working_directory: Path,
         *,
         lasting: bool = True,
+        host_has_gone: Callable[[], bool] = lambda: False,
         stalled_after_s: float = 30.0,
     ) -> None:
-        """*lasting* is False where neither process nor disk outlive an answer (serverless)."""
+        """*lasting* is False where neither process nor disk outlive an answer (serverless).
+
+        *host_has_gone* says whether no further call can come: such a host ends us at the answer.
+        """
         self.settings = settings
         self._working_directory = working_directory
         self._lasting = lasting
+        self._host_has_gone = host_has_gone
         self._stalled_after_s = stalled_after_s
         # Patched by gevent: whoever calls while another greenlet starts us waits its turn.
         self._starting = threading.Lock()
@@ -213,6 +219,8 @@ class Plugin:
         """
         app = self._app
         timeout_s = self.settings.wait_timeout_ms / 1000 + _GRACE_S
+        if self._host_has_gone():
+            return self._thread.call(lambda: app.store_before_the_end(job), timeout_s=timeout_s)
         if job.wait or app.delivers_first:
             return self._thread.call(lambda: app.store_and_wait(job), timeout_s=timeout_s)
         waits_until = time.monotonic() + self.settings.accept_timeout_ms / 1000

@@ -7,6 +7,7 @@ the interpreter, and hands each call on through a queue and an emulated thread p
 
 import os
 import re
+import select
 import stat
 import sys
 from collections.abc import Callable
@@ -16,6 +17,7 @@ import structlog
 from dify_plugin.core.entities.plugin.io import PluginInStream, PluginInStreamEvent
 from dify_plugin.core.server.stdio.request_reader import StdioRequestReader
 from dify_plugin.core.server.stdio.response_writer import StdioResponseWriter
+from gevent import monkey
 
 from mem9_async.client.decoding import json_object
 from mem9_async.queue.troubles import place_of
@@ -24,11 +26,23 @@ from mem9_async.runtime.splitter import LineSplitter
 log = structlog.get_logger()
 
 _READ = 1  # libev's flag
+_GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL | select.POLLRDHUP
+_poll = monkey.get_original("select", "poll")  # gevent's would wait for the hub
 _PIECE_BYTES = 65_536
 _REST_S = 1.0
 _SESSION = re.compile(rb'"session_id"\s*:\s*"([^"\\]{1,200})"')
 
 Take = Callable[[PluginInStream], None]
+
+
+def host_has_gone() -> bool:
+    """Whether nobody will write to stdin any more; what stands in it may still be unread.
+
+    A file says nothing of the kind, as there never was anybody.
+    """
+    poll = _poll()
+    poll.register(0, _GONE)
+    return any(event & _GONE for _, event in poll.poll(0))
 
 
 def watchable() -> bool:

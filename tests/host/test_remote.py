@@ -55,7 +55,7 @@ async def test_a_plugin_that_is_debugged_remotely_stores_and_delivers(tmp_path: 
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "main"),
             cwd=ROOT,
-            env=PluginHost(ROOT, {**settings, **remote})._env,
+            env=PluginHost(ROOT, {**settings, **remote}).env,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )

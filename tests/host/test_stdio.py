@@ -83,7 +83,7 @@ def piped(
 ) -> Iterator[Piped]:
     """A started process; killed on the way out."""
     settings = {**HELD_BACK, "MEM9_ASYNC_DATA_DIR": str(tmp_path / "data"), **(env or {})}
-    env = PluginHost(ROOT, settings)._env
+    env = PluginHost(ROOT, settings).env
     with subprocess.Popen(
         [sys.executable, *command], cwd=ROOT, env=env, stdin=stdin, stdout=stdout
     ) as process:

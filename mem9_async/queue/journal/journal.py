@@ -355,6 +355,14 @@ class Journal:
         )
         return FrozenRef(row, len(jobs), sum(job[1] for job in jobs), jobs[0][2], due_at)
 
+    def forgive(self) -> None:
+        """The process is about to be ended: that says nothing against what is in flight now."""
+        with self.file.transaction():
+            self._db.execute(
+                "UPDATE jobs SET deaths = min(deaths, 0) - 1 WHERE batch_row IN"
+                " (SELECT batch_row FROM batches WHERE state = 1)"
+            )
+
     def bury(self, row: int, outcome: Outcome, *, now: float) -> int:
         """Set the batch's jobs aside as dead letters; return how many."""
         with self.counted():
