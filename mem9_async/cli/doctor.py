@@ -15,12 +15,14 @@ from typing import Literal
 
 from pydantic import SecretStr
 from rich.console import Console
+from rich.markup import escape
 from yarl import URL
 
 from mem9_async import settings as configuration
 from mem9_async.client import trust
 from mem9_async.client.client import Mem9Client
 from mem9_async.client.proxies import UnusableProxy, proxy_for
+from mem9_async.client.redaction import without_key
 from mem9_async.models.errors import RequestFailed
 from mem9_async.models.outcome import ErrorType
 from mem9_async.models.space import Space
@@ -32,6 +34,7 @@ from mem9_async.version import VERSION
 HOSTED = "https://api.mem9.ai"
 _MIB = 1024 * 1024
 _RESERVE_BYTES = 64 * _MIB  # for outcomes, the write-ahead log and the rest of the machine
+_SENTENCE_CHARS = 300
 _OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
 # Two connections to one file can corrupt it in these versions; fixed where named.
 _WAL_RESET_FIRST, _WAL_RESET_FIXED = (3, 7, 0), (3, 51, 3)
@@ -40,10 +43,21 @@ _ADVICE = {
     ErrorType.DNS_ERROR: "Check the name in the base URL.",
     ErrorType.CONNECTION_REFUSED: "Inside Dify's container, localhost is the container itself: "
     "use the host's address.",
-    ErrorType.AUTH: "Check the key. On a self-hosted mem9, --provision makes a new space.",
-    ErrorType.REJECTED: "Check the key: mem9 calls a key it does not know a bad request.",
+    ErrorType.AUTH: "Check the key, and that it is from this server.",
     ErrorType.NOT_FOUND: "The base URL ends before /v1alpha2; is there a mem9 behind it?",
     ErrorType.REDIRECT: "Use the address it redirects to.",
+}
+_NO_PROVISIONING = (
+    "This mem9 makes no spaces by itself; only one on TiDB does. On PostgreSQL a space is a row of "
+    "its table tenants, and the row's id is the key: README, 'A key of your own mem9', has it "
+    "field by field."
+)
+# Answers of a mem9 that was asked for a space, or of what stands in its place.
+_PROVISIONS_NOT = {
+    ErrorType.REJECTED: _NO_PROVISIONING,
+    ErrorType.NOT_FOUND: "Either no mem9 is there (the base URL ends before /v1alpha2), or it "
+    "makes no spaces: take a key from whoever runs it.",
+    ErrorType.AUTH: "Whoever runs this mem9 does not let everybody make spaces: take a key there.",
 }
 
 Level = Literal["ok", "note", "bad"]
@@ -89,7 +103,7 @@ async def examine(
     for finding in findings:
         fix = f"\n            {finding.fix}" if finding.fix else ""
         console.print(
-            f"{_MARKS[finding.level]}  {finding.subject}: {finding.says}{fix}",
+            f"{_MARKS[finding.level]}  {finding.subject}: {escape(finding.says + fix)}",
             soft_wrap=True,
             highlight=False,
         )
@@ -102,7 +116,12 @@ async def provision(console: Console, base_url: str) -> bool:
         try:
             key = await client.provision(base_url.rstrip("/"))
         except RequestFailed as exc:
-            console.print(f"[red]{exc.message}[/] {_advice(exc)}", soft_wrap=True)
+            kind = exc.outcome.error_type or ErrorType.UNAVAILABLE
+            advice = _PROVISIONS_NOT.get(kind, _advice(exc))
+            console.print(
+                f"No space was made: {_said(exc)}", style="red", soft_wrap=True, markup=False
+            )
+            console.print(advice, soft_wrap=True, highlight=False)
             return False
     console.print(f"A new space on {base_url}. Its API key, shown only here:", soft_wrap=True)
     console.print(key, soft_wrap=True, highlight=False)
@@ -227,8 +246,20 @@ async def mem9(asked: Space | str | None) -> Finding:
         try:
             await client.validate(asked, "dify")
         except RequestFailed as exc:
-            return Finding("bad", "mem9", f"{asked.base_url}: {exc.message}", _advice(exc))
+            said = without_key(_said(exc), asked.api_key.get_secret_value())
+            return Finding("bad", "mem9", f"{asked.base_url}: {said}", _advice(exc))
     return Finding("ok", "mem9", f"{asked.base_url} takes the key")
+
+
+def _said(exc: RequestFailed) -> str:
+    """What happened, with mem9's own sentence."""
+    outcome = exc.outcome
+    if not outcome.http_status:
+        return exc.message
+    answered = f"mem9 answered HTTP {outcome.http_status}"
+    if outcome.sentence:
+        answered += f": {outcome.sentence[:_SENTENCE_CHARS]}"
+    return f"{outcome.error} ({answered})" if outcome.error else answered
 
 
 def _advice(exc: RequestFailed) -> str:

@@ -1,5 +1,6 @@
 """What one request to mem9 came to, in the terms the queue and the tools decide by."""
 
+import json
 from enum import StrEnum
 from typing import Literal
 
@@ -110,6 +111,14 @@ class Outcome(BaseModel):
     def ok(self) -> bool:
         """True when mem9 took the request."""
         return self.error_type is None
+
+    @property
+    def sentence(self) -> str | None:
+        """mem9's own words in `detail`: the `error` of its JSON, else all of it."""
+        try:
+            return str(json.loads(self.detail or "")["error"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return self.detail
 
 
 class Trouble(BaseModel):

@@ -50,8 +50,8 @@ def _told(error: RequestFailed) -> str:
         link = failure.action_url
         return told if link is None or link in told else f"{told} {link}"
     what = f"mem9 answered HTTP {outcome.http_status}" if outcome.http_status else failure.error
-    if outcome.detail:
-        what = f"{what}: {outcome.detail[:200]}"
+    if outcome.sentence:
+        what = f"{what}: {outcome.sentence[:200]}"
     if outcome.error_code in key_check.CODES and outcome.error:
         return f"{outcome.error} ({what})"
     if outcome.error_type is ErrorType.AUTH:

@@ -1,5 +1,6 @@
 """The doctor names what is wrong, says what helps, and its exit code tells a script."""
 
+import json
 import sys
 from io import StringIO
 from pathlib import Path
@@ -11,7 +12,9 @@ from mem9_async.cli import doctor
 from mem9_async.runtime import mounts
 from mem9_async.settings import Settings
 from tests.cli.conftest import Served
+from tests.client.peers import http, peer, says
 from tests.faults import certificates
+from tests.faults.server import RefusedPort
 
 
 def seen(findings: list[doctor.Finding], subject: str) -> doctor.Finding:
@@ -86,6 +89,8 @@ async def test_a_wrong_key_is_bad_and_says_what_helps(served: Served) -> None:
     finding = await doctor.mem9(doctor.target(served.base_url, "sk-nobody"))
 
     assert finding.level == "bad"
+    assert "mem9 does not know this key" in finding.says
+    assert "HTTP 400: invalid API key" in finding.says
     assert "key" in finding.fix
 
 
@@ -139,12 +144,52 @@ async def test_provision_prints_a_key_that_opens_its_space(served: Served) -> No
     assert (await doctor.mem9(doctor.target(served.base_url, key))).level == "ok"
 
 
-async def test_provision_says_why_it_made_nothing() -> None:
+@pytest.mark.parametrize(
+    ("status", "sentence", "helps"),
+    [
+        (400, 'auto-provisioning requires tidb backend; got "postgres"', "tenants"),
+        (404, "no such [red]page[/red]", "whoever runs it"),
+        (401, "not for everybody", "take a key"),
+        (500, "the pool is empty", ""),
+    ],
+)
+async def test_provision_passes_on_why_mem9_made_nothing_and_says_what_to_do(
+    status: int, sentence: str, helps: str
+) -> None:
+    """The server's own sentence, brackets and all."""
+    shown = StringIO()
+    answer = http(status, json.dumps({"error": sentence}).encode())
+    async with peer(says(answer)) as server:
+        assert not await doctor.provision(Console(file=shown, width=500), server.url)
+
+    assert f"mem9 answered HTTP {status}: {sentence}" in shown.getvalue()
+    assert helps in shown.getvalue()
+
+
+async def test_provision_says_that_nobody_listens() -> None:
     """No key, no success."""
     shown = StringIO()
 
-    assert not await doctor.provision(Console(file=shown), "http://127.0.0.1:9")
-    assert shown.getvalue()
+    with RefusedPort() as refused:
+        assert not await doctor.provision(Console(file=shown), refused.url)
+
+    assert "refused" in shown.getvalue()
+
+
+async def test_a_refused_key_is_told_in_mem9s_own_words_without_the_key() -> None:
+    """Whatever the server repeats; the advice speaks of the key, not of making spaces."""
+    shown = StringIO()
+    async with peer(
+        says(http(403, b'{"error": "sk-mine-0123456789 is [not] for here"}'))
+    ) as server:
+        space = doctor.target(server.url, "sk-mine-0123456789")
+
+        assert not await doctor.examine(Console(file=shown, width=500), space)
+
+    assert "HTTP 403" in shown.getvalue()
+    assert "is [not] for here" in shown.getvalue()
+    assert "sk-mine-0123456789" not in shown.getvalue()
+    assert "--provision" not in shown.getvalue()
 
 
 @pytest.mark.parametrize(

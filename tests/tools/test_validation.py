@@ -77,6 +77,14 @@ def test_what_can_be_seen_without_a_request_is_refused_without_one(
             ("Nothing listens there", "mem9_base_url"),
         ),
         (Outcome(error_type=ErrorType.RATE_LIMITED, http_status=429), ("HTTP 429", "moment")),
+        (
+            Outcome(error_type=ErrorType.AUTH, http_status=403, detail='{"error":"not here"}'),
+            ("HTTP 403: not here)", "mem9_api_key"),
+        ),
+        (
+            Outcome(error_type=ErrorType.AUTH, http_status=403, detail="<html>no</html>"),
+            ("HTTP 403: <html>no</html>)", "mem9_api_key"),
+        ),
     ],
 )
 def test_a_failed_request_says_the_status_and_what_to_do(
