@@ -13,6 +13,7 @@ from mem9_async.cli import doctor as examination
 from mem9_async.cli import queue as journals
 from mem9_async.cli.demo.run import run as run_demo
 from mem9_async.cli.package import PackageRefused, build
+from mem9_async.devserver.flavour import Database, Flavour
 from mem9_async.devserver.serve import serve_forever
 
 ROOT = Path(__file__).parents[2]  #: the checkout, or the folder of the installed package
@@ -38,9 +39,12 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0: any free one.")] = 8090,
     data: Annotated[Path | None, typer.Option(help="SQLite file that keeps the data.")] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Behave like a mem9 without LLM and embedder.")
-    ] = False,
+    database: Annotated[
+        Database, typer.Option(help="Whose limits and routes: mem9 on TiDB or on PostgreSQL.")
+    ] = "tidb",
+    llm: Annotated[bool, typer.Option(help="Without: messages become no facts.")] = True,
+    embedder: Annotated[bool, typer.Option(help="Without: recall by keyword alone.")] = True,
+    strict: Annotated[bool, typer.Option("--strict", help="--no-llm --no-embedder")] = False,
     key: Annotated[str | None, typer.Option(help="API key to accept; made up if absent.")] = None,
     ingest_delay_s: Annotated[
         float, typer.Option(min=0, help="Seconds until a stored memory can be found.")
@@ -56,8 +60,8 @@ def serve(
                 host,
                 port,
                 data,
-                strict,
                 key,
+                flavour=Flavour(database, llm and not strict, embedder and not strict),
                 ingest_delay_s=ingest_delay_s,
                 answer_delay_s=answer_delay_s,
             )

@@ -12,6 +12,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
@@ -102,11 +103,9 @@ class PluginHost(asyncio.SubprocessProtocol):
         self._ready: asyncio.Future[None] = loop.create_future()
         self._exited: asyncio.Future[None] = loop.create_future()
         self.spawned_at = time.monotonic()
-        transport, _ = await loop.subprocess_exec(
+        await loop.subprocess_exec(
             lambda: self, *self._command, cwd=self.root, env=self.env, start_new_session=True
         )
-        self._transport = transport
-        self._stdin = cast(asyncio.WriteTransport, transport.get_pipe_transport(0))
         return self
 
     async def __aexit__(
@@ -157,7 +156,7 @@ class PluginHost(asyncio.SubprocessProtocol):
 
     def kill(self, signum: int = signal.SIGKILL) -> None:
         """Send *signum* to the process; nothing happens when it is gone already."""
-        if self.alive:
+        with suppress(ProcessLookupError):
             self._transport.send_signal(signum)
 
     # Calls
@@ -239,6 +238,11 @@ class PluginHost(asyncio.SubprocessProtocol):
         """Judge what was left without a line end."""
         if fd == 1 and (rest := self._splitter.rest()):
             self._line(rest)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the way to the process, which may have ended before anybody waits for its start."""
+        self._transport = cast(asyncio.SubprocessTransport, transport)
+        self._stdin = cast(asyncio.WriteTransport, self._transport.get_pipe_transport(0))
 
     def process_exited(self) -> None:
         """Take no more calls; what the process has written is still being read."""

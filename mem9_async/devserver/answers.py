@@ -43,9 +43,16 @@ def refusal_answer(refusal: Refusal) -> web.Response:
 
 def no_such_route() -> web.Response:
     """mem9's router answers an unknown path in plain text."""
-    return web.Response(status=404, text="404 page not found\n", content_type="text/plain")
+    return web.Response(
+        status=404,
+        body=b"404 page not found\n",
+        headers={
+            "Content-Type": "text/plain; charset=utf-8",
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
 
 
 def wrong_method(allowed: tuple[str, ...]) -> web.Response:
-    """405 with an empty body; `Allow` lists what the route knows."""
-    return web.Response(status=405, headers={"Allow": ", ".join(allowed)})
+    """405 with an empty body; `Allow` names the first that the route knows, and no other."""
+    return web.Response(status=405, headers={"Allow": allowed[0]})

@@ -36,7 +36,7 @@ class ChainRoutes:
                 return self._create(body) if method == "POST" else wrong_method(("POST",))
             case ("by-key",) if method == "GET":
                 return self._by_key(key)
-            case (chain_id,):
+            case (chain_id,) | (chain_id, ""):
                 return self._one(method, self._authorized(chain_id, key), body)
             case (chain_id, "nodes"):
                 return self._nodes(method, self._authorized(chain_id, key), body)
@@ -84,7 +84,7 @@ class ChainRoutes:
             nodes = self.chains.replace_nodes(chain, decode(body, "ReplaceSpaceChainNodesRequest"))
         else:
             return wrong_method(("GET", "PUT"))
-        return json_answer(200, {"nodes": [node_wire(node, chain.id) for node in nodes]})
+        return json_answer(200, {"nodes": [node_wire(node, chain) for node in nodes]})
 
     def _bindings(self, method: str, chain: Chain, body: bytes) -> web.Response:
         if method == "GET":

@@ -123,6 +123,8 @@ class Chains:
     def replace_nodes(self, chain: Chain, fields: Fields) -> tuple[ChainNode, ...]:
         """Set the spaces in the order given. Raises Refusal for missing or double ones."""
         nodes = _parse_nodes(fields)
+        for node in nodes:
+            self._require_tenant(node.tenant_id)
         with one_commit(self._connection):
             self._connection.execute("DELETE FROM chain_nodes WHERE chain_id = ?", (chain.id,))
             self._connection.executemany(
@@ -134,6 +136,11 @@ class Chains:
                 ],
             )
         return nodes
+
+    def _require_tenant(self, tenant_id: str) -> None:
+        known = self._connection.execute("SELECT 1 FROM tenants WHERE id = ?", (tenant_id,))
+        if known.fetchone() is None:  # a foreign key, of which mem9 says no more
+            raise Refusal(500, "internal server error")
 
     def bindings(self, chain: Chain) -> tuple[Binding, ...]:
         """Every key of the chain, the newest first."""
@@ -200,18 +207,16 @@ def key_preview(key: str) -> str:
     return key[: len(CHAIN_KEY_PREFIX) + _PREVIEW_LENGTH] + "..."
 
 
-def node_wire(node: ChainNode, chain_id: str) -> dict[str, JsonValue]:
-    """A node as mem9 sends it."""
-    optional: dict[str, JsonValue] = {
-        "external_space_id": node.external_space_id,
-        "display_name": node.display_name,
-    }
+def node_wire(node: ChainNode, chain: Chain) -> dict[str, JsonValue]:
+    """A node as mem9 sends it; empty fields are left out."""
     return {
         "id": node.id,
-        "chain_id": chain_id,
+        "chain_id": chain.id,
         "tenant_id": node.tenant_id,
-        **{name: value for name, value in optional.items() if value},
+        **_filled(external_space_id=node.external_space_id, display_name=node.display_name),
         "position": node.position,
+        "created_at": timestamp(chain.updated_at),
+        "updated_at": timestamp(chain.updated_at),
     }
 
 
@@ -222,24 +227,32 @@ def binding_wire(binding: Binding) -> dict[str, JsonValue]:
         "chain_id": binding.chain_id,
         "chain_api_key": binding.chain_api_key,
         "disabled": binding.disabled,
-        "created_by_user_id": binding.created_by_user_id,
+        **_filled(created_by_user_id=binding.created_by_user_id),
         "created_at": timestamp(binding.created_at),
     }
 
 
 def chain_wire(chain: Chain, bindings: tuple[Binding, ...]) -> dict[str, JsonValue]:
-    """A chain as mem9 sends it, with its nodes and keys."""
+    """A chain as mem9 sends it, with its nodes and keys; what is empty is left out."""
+    nodes: list[JsonValue] = [node_wire(node, chain) for node in chain.nodes]
+    keys: list[JsonValue] = [binding_wire(binding) for binding in bindings]
     return {
         "id": chain.id,
-        "project_id": chain.project_id,
         "name": chain.name,
-        "description": chain.description,
-        "created_by_user_id": chain.created_by_user_id,
-        "nodes": [node_wire(node, chain.id) for node in chain.nodes],
-        "bindings": [binding_wire(binding) for binding in bindings],
+        **_filled(
+            project_id=chain.project_id,
+            description=chain.description,
+            created_by_user_id=chain.created_by_user_id,
+            nodes=nodes,
+            bindings=keys,
+        ),
         "created_at": timestamp(chain.created_at),
         "updated_at": timestamp(chain.updated_at),
     }
+
+
+def _filled(**fields: JsonValue) -> dict[str, JsonValue]:
+    return {name: value for name, value in fields.items() if value}
 
 
 def _parse_nodes(fields: Fields) -> tuple[ChainNode, ...]:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _APPLICATION_ID = 0x6D656D39  # "mem9": tells our files from anyone else's
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 
 # The word tables hold what words.index_words made of a text; unicode61 only splits it again.
 _TABLES = """
@@ -30,8 +30,8 @@ CREATE TABLE IF NOT EXISTS memories (
     tags TEXT NOT NULL,
     metadata TEXT,
     updated_by TEXT NOT NULL,
-    created_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL
+    created_at REAL NOT NULL,
+    updated_at REAL NOT NULL
 );
 CREATE INDEX IF NOT EXISTS memories_newest ON memories (tenant, state, updated_at, row);
 CREATE INDEX IF NOT EXISTS memories_equal ON memories (tenant, digest);
@@ -49,7 +49,7 @@ CREATE TABLE IF NOT EXISTS sessions (
     role TEXT NOT NULL,
     content TEXT NOT NULL,
     content_type TEXT NOT NULL,
-    created_at INTEGER NOT NULL,
+    created_at REAL NOT NULL,
     UNIQUE (tenant, session_id, digest)
 );
 CREATE VIRTUAL TABLE IF NOT EXISTS session_words

@@ -1,5 +1,6 @@
 """The data routes: memories and session messages of the spaces a request may touch."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -13,9 +14,11 @@ from mem9_async.devserver import requests
 from mem9_async.devserver.access import AGENT_HEADER, Access, Node
 from mem9_async.devserver.answers import Refusal, json_answer
 from mem9_async.devserver.backlog import Backlog
-from mem9_async.devserver.ingest import ColumnTooShort, Ingest
+from mem9_async.devserver.flavour import Flavour
+from mem9_async.devserver.ingest import ColumnTooShort, Ingest, NotStorable, holds_nul
 from mem9_async.devserver.memories import Memories
 from mem9_async.devserver.memory import StoredMemory, relative_age, timestamp_ns
+from mem9_async.devserver.model import Model, ModelFailed
 from mem9_async.devserver.search import Found, Search
 from mem9_async.devserver.sessions import Sessions
 
@@ -48,6 +51,8 @@ class DataRoutes:
     search: Search
     ingest: Ingest
     backlog: Backlog
+    model: Model
+    flavour: Flavour
     conflicts: bool
     now_s: Callable[[], float]
 
@@ -61,32 +66,37 @@ class DataRoutes:
             work = partial(self.ingest.messages, tenant, asked, call.agent)
         else:
             work = partial(self.ingest.content, tenant, asked)
+        takes_s = self.model.takes_s() if self.flavour.llm else 0.0
         if not asked.sync:
-            self.backlog.add(work)
+            self.backlog.add(work, takes_s=takes_s)
             return json_answer(202, {"status": "accepted"})
+        if takes_s:
+            await asyncio.sleep(takes_s)
         self.backlog.run_due()
         try:
             work()
-        except ColumnTooShort as exc:
+        except (ColumnTooShort, NotStorable, ModelFailed) as exc:
             raise Refusal(500, "internal server error") from exc
         return json_answer(200, {"status": "ok"})
 
     def _store_pinned(self, call: Call, asked: requests.StoreRequest) -> web.Response:
         try:
             memory = self.ingest.pinned(call.access.writes_to.number, asked)
-        except ColumnTooShort as exc:
+        except (ColumnTooShort, NotStorable) as exc:
             raise Refusal(500, "internal server error") from exc
         stamp = timestamp_ns(time.time_ns())  # mem9 shows its own clock here, the database's later
         body = memory.wire() | call.access.source(call.access.nodes[0])
+        if asked.echoes_null:
+            body["metadata"] = None
         return json_answer(201, body | {"created_at": stamp, "updated_at": stamp})
 
     async def find(self, call: Call) -> web.Response:
         """GET memories: a page of them, or with `q` what is recalled."""
         self.backlog.run_due()
         asked = requests.parse_list(call.params)
+        self._refuse_nul(*call.params.values())
         if asked.query:
-            found = self.search.recall(call.access, asked)
-            total = len(found)
+            found, total = self.search.recall(call.access, asked)
         else:
             found, total = self.search.page(call.access, asked)
         return json_answer(
@@ -108,6 +118,10 @@ class DataRoutes:
         """PUT one memory: the version always rises by one, a stale If-Match still wins."""
         change = requests.parse_change(call.body)
         node, memory = self._find_active(call)
+        requests.check_sizes(change.content or "", change.tags or ())
+        if len(call.agent) > requests.ID_LENGTH_MAX:
+            raise Refusal(500, "internal server error")
+        self._refuse_nul(change.content, *(change.tags or ()), change.metadata, call.agent)
         if self.conflicts and (header := call.headers.get("If-Match")) is not None:
             wanted = requests.parse_if_match(header)
             if wanted is None:
@@ -121,7 +135,7 @@ class DataRoutes:
             metadata=change.metadata if change.replaces_metadata else memory.metadata,
             version=memory.version + 1,
             updated_by=call.agent,
-            updated_at=int(self.now_s()),
+            updated_at=self.flavour.stamp(self.now_s()),
         )
         self.memories.replace(node.tenant.number, changed)
         body = changed.wire() | call.access.source(node)
@@ -130,11 +144,12 @@ class DataRoutes:
     async def delete(self, call: Call) -> web.Response:
         """DELETE one memory: 204, again for one deleted before (404 there through a chain)."""
         self.backlog.run_due()
+        self._refuse_nul(call.memory_id)
         for node in call.access.nodes:
             memory = self.memories.get(node.tenant.number, call.memory_id)
             if memory is None or (call.access.chain_id and memory.state == "deleted"):
                 continue
-            self.memories.delete(node.tenant.number, [memory.id], int(self.now_s()))
+            self.memories.delete(node.tenant.number, [memory.id], self.flavour.stamp(self.now_s()))
             return web.Response(status=204)
         raise Refusal(404, "not found")
 
@@ -142,14 +157,17 @@ class DataRoutes:
         """POST batch-delete: unknown ids are ignored, the rows changed are counted."""
         self.backlog.run_due()
         ids = requests.parse_ids(call.body)
-        now_s = int(self.now_s())
+        self._refuse_nul(*ids)
+        now_s = self.flavour.stamp(self.now_s())
         deleted = sum(
             self.memories.delete(node.tenant.number, ids, now_s) for node in call.access.nodes
         )
         return json_answer(200, {"deleted": deleted})
 
     async def session_messages(self, call: Call) -> web.Response:
-        """GET session-messages: the oldest of each session, oldest first."""
+        """GET session-messages: the oldest of each session, oldest first; none on PostgreSQL."""
+        if self.flavour.on_postgres:
+            raise Refusal(501, "session messages: not supported")
         self.backlog.run_due()
         session_ids, limit = requests.parse_session_messages(call.params)
         found = [
@@ -161,8 +179,14 @@ class DataRoutes:
         bodies: list[JsonValue] = [body for _, body in found]
         return json_answer(200, {"messages": bodies, "limit_per_session": limit})
 
+    def _refuse_nul(self, *values: JsonValue) -> None:
+        """PostgreSQL takes no U+0000, wherever it stands. Raises Refusal."""
+        if self.flavour.on_postgres and any(holds_nul(value) for value in values):
+            raise Refusal(500, "internal server error")
+
     def _find_active(self, call: Call) -> tuple[Node, StoredMemory]:
         self.backlog.run_due()
+        self._refuse_nul(call.memory_id)
         for node in call.access.nodes:
             memory = self.memories.get(node.tenant.number, call.memory_id)
             if memory is not None and memory.state == "active":

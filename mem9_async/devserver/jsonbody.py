@@ -8,9 +8,26 @@ from pydantic import JsonValue
 
 from mem9_async.devserver.answers import Refusal
 
-_DECODER: Final = json.JSONDecoder()
+
+def _no_constant(name: str) -> float:
+    raise _Constant(name)
+
+
+class _Constant(Exception):
+    """NaN or Infinity, which Python reads and Go does not."""
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_no_constant)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SPACE = " \t\r\n"
+_VALUE: Final = "looking for beginning of value"
+_WHERE: Final = {
+    "Expecting property name": "looking for beginning of object key string",
+    "Illegal trailing comma before end of object": "looking for beginning of object key string",
+    "Expecting ':'": "after object key",
+    "Expecting ','": "after object key:value pair",
+}
+_GO_TYPES: Final = {"IngestMessage": "service.IngestMessage"}
 _KINDS: Final = {str: "string", bool: "bool", dict: "object", list: "array"}
 
 
@@ -80,13 +97,14 @@ class Fields:
 
     def objects(self, name: str, within: str) -> tuple["Fields", ...] | None:
         """Objects (null inside is empty); None when absent. Raises InvalidJSON otherwise."""
-        items = self._items(name, f"[]{within}")
+        items = self._items(name, f"[]{_GO_TYPES.get(within, within)}")
         if items is None:
             return None
         for item in items:
             if item is not None and not isinstance(item, dict):
-                raise self._mismatch(item, name, within)
-        return tuple(Fields(item if isinstance(item, dict) else {}, within) for item in items)
+                raise self._mismatch(item, name, _GO_TYPES.get(within, within))
+        inside = f"{within}.{name}"
+        return tuple(Fields(item if isinstance(item, dict) else {}, inside) for item in items)
 
     def _items(self, name: str, expected: str) -> list[JsonValue] | None:
         value = self._values.get(name)
@@ -95,8 +113,11 @@ class Fields:
         return value
 
     def _mismatch(self, value: JsonValue, name: str, expected: str) -> InvalidJSON:
+        kind = _kind(value)
+        if expected == "int" and isinstance(value, float):
+            kind = f"number {value}"
         return InvalidJSON(
-            f"json: cannot unmarshal {_kind(value)} into Go struct field"
+            f"json: cannot unmarshal {kind} into Go struct field"
             f" {self._within}.{name} of type {expected}"
         )
 
@@ -111,11 +132,16 @@ def decode(raw: bytes, within: str) -> Fields:
         raise InvalidJSON("EOF")
     try:
         value, _ = _DECODER.raw_decode(text)
+    except _Constant as exc:
+        first = str(exc).lstrip("-")[0]
+        where = "in numeric literal" if str(exc).startswith("-") else _VALUE
+        raise InvalidJSON(f"invalid character '{first}' {where}") from exc
     except json.JSONDecodeError as exc:
         rest = text[exc.pos :].lstrip(_SPACE)
         if not rest or exc.msg.startswith("Unterminated"):
             raise InvalidJSON("unexpected EOF") from exc
-        raise InvalidJSON(f"invalid character '{rest[0]}' looking for beginning of value") from exc
+        where = next((said for start, said in _WHERE.items() if exc.msg.startswith(start)), _VALUE)
+        raise InvalidJSON(f"invalid character '{rest[0]}' {where}") from exc
     except RecursionError as exc:
         raise InvalidJSON("exceeded max depth") from exc
     except ValueError as exc:  # a number of thousands of digits

@@ -4,7 +4,6 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from mem9_async.devserver.memory import StoredMemory
 from mem9_async.devserver.requests import ListRequest
@@ -16,14 +15,6 @@ _COLUMNS = (
     "m.id, m.content, m.memory_type, m.created_at, m.updated_at, m.state, m.version, m.source,"
     " m.agent_id, m.session_id, m.tags, m.metadata, m.updated_by"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A row that matched, and how many of the words asked for it has."""
-
-    memory: StoredMemory
-    found: int = 0
 
 
 class Memories:
@@ -106,7 +97,7 @@ class Memories:
             (" ".join(index_words(memory.content)), row),
         )
 
-    def delete(self, tenant: int, ids: Iterable[str], now_s: int) -> int:
+    def delete(self, tenant: int, ids: Iterable[str], now_s: float) -> int:
         """Mark rows deleted; return how many were not so before."""
         cursor = self._connection.executemany(
             "UPDATE memories SET state = 'deleted', updated_at = ?"
@@ -133,7 +124,7 @@ class Memories:
 
     def sharing_words(
         self, tenant: int, words: frozenset[str], asked: ListRequest
-    ) -> list[Candidate]:
+    ) -> list[StoredMemory]:
         """Rows that share at least one of *words*: most shared, then newest."""
         if not words:
             return []
@@ -144,12 +135,12 @@ class Memories:
             f"{counted}, best (row, found) AS (SELECT c.row, c.found FROM counted c"  # noqa: S608
             f" CROSS JOIN memories m ON m.row = c.row WHERE {where}"
             " ORDER BY c.found DESC, c.row DESC LIMIT ?)"
-            f" SELECT {_COLUMNS}, b.found FROM best b CROSS JOIN memories m ON m.row = b.row",
-            (*matches, *values, candidates_max(asked)),
+            f" SELECT {_COLUMNS} FROM best b CROSS JOIN memories m ON m.row = b.row",
+            (*matches, *values, 4 * candidates_max(asked)),
         )
-        return [Candidate(_memory(row), row["found"]) for row in rows]
+        return [_memory(row) for row in rows]
 
-    def containing(self, tenant: int, text: str, asked: ListRequest) -> list[Candidate]:
+    def containing(self, tenant: int, text: str, asked: ListRequest) -> list[StoredMemory]:
         """Rows whose content contains *text* in any case, newest first."""
         where, values = _where(tenant, asked, session_filters=False)
         rows = self._connection.execute(
@@ -158,7 +149,7 @@ class Memories:
             " ORDER BY m.updated_at DESC, m.row DESC LIMIT ?",
             (text, *values, candidates_max(asked)),
         )
-        return [Candidate(_memory(row)) for row in rows]
+        return [_memory(row) for row in rows]
 
     def everything(self) -> Iterator[StoredMemory]:
         """Every row of every tenant in order of insertion, `tenant` filled in."""
@@ -171,8 +162,8 @@ class Memories:
 
 
 def candidates_max(asked: ListRequest) -> int:
-    """How many rows of a pool are rated: enough to fill the answer after equal texts are merged."""
-    return 4 * (asked.offset + asked.limit)
+    """How many rows each leg of a search brings."""
+    return 3 * asked.limit
 
 
 def counting_query(table: str, within: str, words: frozenset[str]) -> tuple[str, tuple[str, ...]]:

@@ -22,8 +22,8 @@ class StoredMemory:
     id: str
     content: str
     memory_type: str
-    created_at: int
-    updated_at: int
+    created_at: float
+    updated_at: float
     state: str = "active"
     version: int = 1
     source: str = ""
@@ -58,19 +58,20 @@ class StoredMemory:
         return body
 
 
-def timestamp(epoch_s: int) -> str:
-    """RFC 3339 in UTC, whole seconds."""
-    return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def timestamp(epoch_s: float) -> str:
+    """RFC 3339 in UTC, with as many digits of a microsecond as there are."""
+    return timestamp_ns(round(epoch_s * 1_000_000) * 1_000)
 
 
 def timestamp_ns(epoch_ns: int) -> str:
     """RFC 3339 in UTC with nanoseconds, as mem9's own clock prints it."""
     seconds, nanoseconds = divmod(epoch_ns, 1_000_000_000)
     fraction = f".{nanoseconds:09d}".rstrip("0").rstrip(".")
-    return timestamp(seconds)[:-1] + fraction + "Z"
+    whole = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{whole}{fraction}Z"
 
 
-def relative_age(updated_at: int, now_s: float) -> str:
+def relative_age(updated_at: float, now_s: float) -> str:
     """How long ago in words: `just now` under a minute or in the future, then whole units."""
     age_s = now_s - updated_at
     if age_s < 60:

@@ -1,13 +1,15 @@
 """How sure a hit is, and which hits are sure enough. Pure."""
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import Enum, auto
 
-from mem9_async.devserver.memories import Candidate
 from mem9_async.devserver.memory import StoredMemory
 
 _DAY_S = 86_400
+_RRF_K = 60
+SIMILARITY_MIN = 0.30  #: less alike is not found
 _PINNED_FLOOR, _MIXED_FLOOR, _ENUMERATION_FLOOR = 70, 65, 55
 _GAP_MAX = 18
 _ENUMERATION_BUDGET_MAX = 20
@@ -45,8 +47,22 @@ _SHAPES = (
 
 
 @dataclass(frozen=True, slots=True)
+class Leg:
+    """What one memory got from the legs of a search.
+
+    `rank_score` is its reciprocal rank, summed over the legs; `similarity` the cosine of its
+    vector, None where the vector leg did not find it.
+    """
+
+    memory: StoredMemory
+    rank_score: float
+    in_keyword: bool
+    similarity: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
-    """A memory a recall returns. `confidence` 0-100; `score` only where the leg gives one."""
+    """A memory a recall returns. `confidence` 0-100; `score` only where the legs give one."""
 
     memory: StoredMemory
     confidence: int
@@ -64,36 +80,64 @@ def budget(shape: Shape, limit: int) -> int:
     return min(2 * limit, _ENUMERATION_BUDGET_MAX) if shape is Shape.ENUMERATION else limit
 
 
-def keyword_hits(candidates: list[Candidate], word_count: int, now_s: float) -> list[Hit]:
-    """Rate by the share of the query's words found (the score); one word passes every floor.
+def merged(
+    keyword: Iterable[StoredMemory], vector: Iterable[tuple[StoredMemory, float]]
+) -> list[Leg]:
+    """Both legs, each best first, as one list by reciprocal rank."""
+    scores: dict[str, float] = {}
+    found: dict[str, StoredMemory] = {}
+    similarities: dict[str, float] = {}
+    named: set[str] = set()
+    for rank, memory in enumerate(keyword, start=1):
+        scores[memory.id] = 1 / (_RRF_K + rank)
+        found[memory.id] = memory
+        named.add(memory.id)
+    for rank, (memory, similarity) in enumerate(vector, start=1):
+        scores[memory.id] = scores.get(memory.id, 0.0) + 1 / (_RRF_K + rank)
+        found.setdefault(memory.id, memory)
+        similarities[memory.id] = similarity
+    legs = [
+        Leg(memory, scores[key], key in named, similarities.get(key))
+        for key, memory in found.items()
+    ]
+    return sorted(legs, key=lambda leg: -leg.rank_score)
 
-    Ties within a share go to what is fresher and to facts over raw messages; a question that
-    was stored as a fact yields to the raw message that asked it.
-    """
+
+def rated(legs: list[Leg], shape: Shape, now_s: float) -> list[Hit]:
+    """How sure mem9 is of each; a score only where the vector leg alone found it."""
     hits = []
-    for candidate in candidates:
-        share = candidate.found / word_count
-        memory = candidate.memory
-        kind = 0
-        if memory.memory_type == "insight":
-            kind = -1 if is_question(memory.content) else 1
-        confidence = 70 + 27 * share + max(0, round(40 * _recency(memory, now_s)) + kind)
-        hits.append(Hit(memory, min(100, int(confidence + 0.5)), round(share, 4)))
-    return hits
-
-
-def substring_hits(candidates: list[Candidate], shape: Shape, now_s: float) -> list[Hit]:
-    """Rate as mem9 does with its keyword leg alone: rarely enough. Best first goes in."""
-    hits = []
-    for rank, candidate in enumerate(candidates, start=1):
-        memory = candidate.memory
-        raw = 0.55 * 0.5 * 61 / (60 + rank) + _recency(memory, now_s) + _evidence(memory, shape)
+    for leg in legs:
+        memory, similarity = leg.memory, leg.similarity
+        sure = 0.55 * leg.rank_score * (_RRF_K + 1) / 2
+        sure += _recency(memory, now_s) + _evidence(memory, shape)
+        if similarity is not None:
+            sure += 0.20 * min(1.0, max(0.0, (similarity - SIMILARITY_MIN) / (1 - SIMILARITY_MIN)))
+            sure += 0.10 if leg.in_keyword else 0.0
         if memory.memory_type == "insight" and shape is Shape.GENERAL:
-            raw += 0.10
+            sure += 0.10
         if memory.memory_type == "session" and shape is Shape.EXACT:
-            raw += 0.15
-        hits.append(Hit(memory, int(100 * min(1.0, max(0.0, raw)) + 0.5), None))
+            sure += 0.15
+        score = None if leg.in_keyword else similarity
+        hits.append(Hit(memory, int(100 * min(1.0, max(0.0, sure)) + 0.5), score))
     return hits
+
+
+def by_rank(legs: list[Leg]) -> list[Leg]:
+    """Best first over several types: a pinned memory counts half as much again."""
+    return sorted(legs, key=lambda leg: -leg.rank_score * (1.5 if _is_pinned(leg) else 1.0))
+
+
+def shown_score(leg: Leg, *, keyword_only: bool) -> float | None:
+    """What mem9 writes beside a row of several types, on two scales that do not compare.
+
+    A cosine for what the vector leg alone found, else the reciprocal rank; nothing where there
+    is no vector leg.
+    """
+    if keyword_only:
+        return None
+    if not leg.in_keyword:
+        return leg.similarity
+    return leg.rank_score * (1.5 if _is_pinned(leg) else 1.0)
 
 
 def ordered(hits: list[Hit]) -> list[Hit]:
@@ -103,15 +147,15 @@ def ordered(hits: list[Hit]) -> list[Hit]:
     return [hit for hit in ranked if best[hit.memory.content] is hit]
 
 
-def select(hits: list[Hit], shape: Shape, count: int, *, pinned: bool, gap: bool) -> list[Hit]:
+def select(hits: list[Hit], shape: Shape, count: int, *, pinned: bool) -> list[Hit]:
     """At most *count* of the ordered hits that reach the floor.
 
-    With *gap*, stops where confidence falls by more than 18 (never for pinned or lists).
+    Stops where confidence falls by more than 18 (never for pinned or lists).
     """
     floor = _PINNED_FLOOR if pinned else _MIXED_FLOOR
     if shape is Shape.ENUMERATION and not pinned:
         floor = _ENUMERATION_FLOOR
-    stops_at_gap = gap and not pinned and shape is not Shape.ENUMERATION
+    stops_at_gap = not pinned and shape is not Shape.ENUMERATION
     chosen: list[Hit] = []
     for hit in ordered(hits):
         fell = chosen[-1].confidence - hit.confidence if chosen else 0
@@ -126,16 +170,8 @@ def pinned_places(shape: Shape) -> int:
     return 1 if shape is Shape.ENUMERATION else 2
 
 
-def is_question(text: str) -> bool:
-    """True for text that asks: mem9's extraction drops such messages."""
-    return text.rstrip().endswith(("?", "？"))
-
-
-def weighted(hit: Hit) -> Hit:
-    """The hit with its score weighted for the search over several types: pinned count more."""
-    if hit.memory.memory_type != "pinned" or hit.score is None:
-        return hit
-    return replace(hit, score=round(1.5 * hit.score, 4))
+def _is_pinned(leg: Leg) -> bool:
+    return leg.memory.memory_type == "pinned"
 
 
 def _recency(memory: StoredMemory, now_s: float) -> float:

@@ -17,6 +17,7 @@ IDS_MAX = 1_000
 SESSIONS_MAX = 100
 PER_SESSION_MAX = 500
 LIMIT_DEFAULT, LIMIT_MAX = 10, 200
+_OFFSET_MAX = 2**63 - 1
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 
 
@@ -40,6 +41,7 @@ class StoreRequest:
     session_id: str
     tags: tuple[str, ...]
     metadata: JsonValue
+    echoes_null: bool  #: `"metadata": null` was sent: a 201 shows it
     sync: bool
 
 
@@ -101,6 +103,7 @@ def parse_store(raw: bytes, header_agent: str) -> StoreRequest:
         session_id=fields.text("session_id"),
         tags=tags,
         metadata=fields.value("metadata"),
+        echoes_null=fields.has("metadata") and fields.value("metadata") is None,
         sync=fields.flag("sync"),
     )
 
@@ -114,24 +117,22 @@ def check_sizes(content: str, tags: tuple[str, ...], prefix: str = "") -> None:
 
 
 def parse_change(raw: bytes) -> ChangeRequest:
-    """Read and check a PUT. Raises Refusal."""
+    """Read a PUT. Raises Refusal; sizes are checked later, by `check_sizes`."""
     fields = decode(raw, "updateMemoryRequest")
-    change = ChangeRequest(
+    return ChangeRequest(
         content=fields.text("content") or None,
         tags=fields.texts("tags"),
         replaces_metadata=fields.has("metadata"),
         metadata=fields.value("metadata"),
     )
-    check_sizes(change.content or "", change.tags or ())
-    return change
 
 
 def parse_ids(raw: bytes) -> tuple[str, ...]:
-    """The distinct ids of a batch-delete, in order. Raises Refusal."""
+    """The distinct ids of a batch-delete, in order and as they came. Raises Refusal."""
     given = decode(raw, "batchDeleteRequest").texts("ids") or ()
     if len(given) > IDS_MAX:
         raise InvalidField("ids", f"too many (max {IDS_MAX})")
-    ids = tuple(dict.fromkeys(stripped for item in given if (stripped := item.strip())))
+    ids = tuple(dict.fromkeys(item for item in given if item))
     if not ids:
         raise InvalidField("ids", "required")
     return ids
@@ -146,15 +147,27 @@ def parse_list(params: MultiMapping[str]) -> ListRequest:
     return ListRequest(
         query=params.get("q", "").strip(),
         limit=limit if limit is not None and 0 < limit <= LIMIT_MAX else LIMIT_DEFAULT,
-        offset=min(max(0, _integer(params.get("offset", "")) or 0), 2**31),
+        offset=min(max(0, _number(params.get("offset", ""))), _OFFSET_MAX),
         tags=tuple(tags.split(",")) if tags else (),
         state="" if state == "all" else state,
-        types=tuple(part for item in types.split(",") if (part := item.strip())),
+        types=_types(types),
         agent_id=params.get("agent_id", ""),
         session_id=params.get("session_id", ""),
         source=params.get("source", ""),
         scan_all=params.get("scanAll", "").lower() in ("1", "true"),
     )
+
+
+def _types(given: str) -> tuple[str, ...]:
+    """A list of types is trimmed, a single one is taken as it is."""
+    if "," not in given:
+        return (given,) if given else ()
+    return tuple(part for item in given.split(",") if (part := item.strip()))
+
+
+def _number(text: str) -> int:
+    """An integer of any length; 0 for what is none."""
+    return int(text[:40]) if _INTEGER.fullmatch(text) else 0
 
 
 def parse_session_messages(params: MultiMapping[str]) -> tuple[tuple[str, ...], int]:

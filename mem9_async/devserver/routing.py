@@ -1,25 +1,32 @@
 """Which handler answers a path, and who may ask: mem9's router, v1alpha1 and v1alpha2 alike."""
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import unquote
 
 from aiohttp import web
+from multidict import MultiDict
 
 from mem9_async.devserver.access import API_KEY_HEADER, Access, Doorkeeper
-from mem9_async.devserver.answers import json_answer, no_such_route, wrong_method
+from mem9_async.devserver.answers import Refusal, json_answer, no_such_route, wrong_method
 from mem9_async.devserver.chain_routes import ChainRoutes
 from mem9_async.devserver.faults import Meter
+from mem9_async.devserver.flavour import Flavour
 from mem9_async.devserver.handlers import Call, DataHandler, DataRoutes
+from mem9_async.devserver.imports import Imports
 from mem9_async.devserver.memory import timestamp_ns
+from mem9_async.devserver.model import Model
 from mem9_async.devserver.tenants import Tenants
 from mem9_async.devserver.traffic import Traffic
 
+_BROKEN: Final = re.compile("%(?![0-9a-fA-F]{2})")
 _VERSION: Final = "mem9_async embedded server"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Router:
     """Finds the handler; below a space's prefix the key is judged before the path."""
 
@@ -27,13 +34,20 @@ class Router:
     doorkeeper: Doorkeeper
     data: DataRoutes
     chains: ChainRoutes
+    imports: Imports
     traffic: Traffic
-    started_ns: int = field(default_factory=time.time_ns)
+    model: Model
+    flavour: Flavour
+    _started_ns: int = field(default_factory=time.time_ns)
+
+    def begin_again(self) -> None:
+        """Be a process that has only just begun."""
+        self._started_ns = time.time_ns()
 
     async def answer(self, request: web.BaseRequest, body: bytes) -> web.Response:
         """The answer to one request. Raises Refusal."""
         key = request.headers.get(API_KEY_HEADER, "")
-        match split_path(request.path):
+        match split_path(request.rel_url.raw_path):
             case ("v1alpha2", "mem9s", *rest):
                 access = self.doorkeeper.by_key(key)
                 return await self._data(request, access, tuple(rest), body, v2=True)
@@ -62,7 +76,7 @@ class Router:
                 methods: Mapping[str, DataHandler] = {"POST": self.data.batch_delete}
             case ("memories",):
                 methods = {"GET": self.data.find, "POST": self.data.store}
-            case ("memories", memory_id):
+            case ("memories", memory_id) if memory_id:
                 methods = {
                     "GET": self.data.get,
                     "PUT": self.data.change,
@@ -70,16 +84,22 @@ class Router:
                 }
             case ("session-messages",):
                 methods = {"GET": self.data.session_messages}
+            case ("imports", *which):
+                return self.imports.answer(request, access, tuple(which), body)
             case _:
                 return no_such_route()
         handler = methods.get(request.method)
         if handler is None:
             return wrong_method(tuple(methods))
-        return await handler(Call(access, request.headers, request.query, body, memory_id))
+        errors = "surrogateescape" if self.flavour.on_postgres else "replace"
+        params = parse_query(request.rel_url.raw_query_string, errors)
+        return await handler(Call(access, request.headers, params, body, memory_id))
 
     def _provision(self, method: str) -> web.Response:
         if method != "POST":
             return wrong_method(("POST",))
+        if self.flavour.on_postgres:
+            raise Refusal(400, 'auto-provisioning requires tidb backend; got "postgres"')
         return json_answer(201, {"id": self.tenants.provision().id})
 
     def _open(self, method: str, path: tuple[str, ...], key: str) -> web.Response:
@@ -91,16 +111,36 @@ class Router:
             case "healthz":
                 return json_answer(200, {"status": "ok"})
             case "versionz":
-                started = timestamp_ns(self.started_ns)
+                started = timestamp_ns(self._started_ns)
                 return json_answer(200, {"go_version": _VERSION, "started_at": started})
             case "metrics":
-                return web.Response(text=self.traffic.metrics(), content_type="text/plain")
+                text = "\n".join((*self.traffic.metrics(), *self.model.metrics())) + "\n"
+                kind = "text/plain; version=0.0.4; charset=utf-8; escaping=values"
+                return web.Response(body=text.encode(), headers={"Content-Type": kind})
         return json_answer(200, {"status": self.doorkeeper.key_status(key)})
 
 
-def split_path(path: str) -> tuple[str, ...]:
-    """The segments after the first slash; a trailing slash makes an empty last one."""
-    return tuple(path.split("/")[1:])
+def split_path(raw_path: str) -> tuple[str, ...]:
+    """The segments after the first slash, decoded; a trailing slash makes an empty last one."""
+    return tuple(unquote(part) for part in raw_path.split("/")[1:])
+
+
+def parse_query(raw: str, errors: str) -> MultiDict[str]:
+    """The parameters as Go reads them: a pair with `;` or a broken escape counts as not sent.
+
+    *errors* says what becomes of bytes that are no UTF-8, as for `bytes.decode`.
+    """
+    params: MultiDict[str] = MultiDict()
+    for pair in raw.split("&"):
+        if not pair or ";" in pair or _BROKEN.search(pair):
+            continue
+        name, _, value = pair.partition("=")
+        params.add(_decoded(name, errors), _decoded(value, errors))
+    return params
+
+
+def _decoded(text: str, errors: str) -> str:
+    return unquote(text.replace("+", " "), errors=errors)
 
 
 def tenant_in_path(path: str) -> str:

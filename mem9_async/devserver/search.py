@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 
 from mem9_async.devserver import recall
 from mem9_async.devserver.access import Access, Node
+from mem9_async.devserver.embedder import similar
+from mem9_async.devserver.flavour import Flavour
 from mem9_async.devserver.memories import Memories
 from mem9_async.devserver.memory import StoredMemory
-from mem9_async.devserver.recall import Hit, Shape
+from mem9_async.devserver.recall import Hit, Leg, Shape
 from mem9_async.devserver.requests import ListRequest
 from mem9_async.devserver.sessions import Sessions
 from mem9_async.devserver.words import query_words
@@ -29,11 +31,11 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Answers lists and recalls. `strict` rates hits as a mem9 without an embedder would."""
+    """Answers lists and recalls."""
 
     memories: Memories
     sessions: Sessions
-    strict: bool
+    flavour: Flavour
     now_s: Callable[[], float]
 
     def page(self, access: Access, asked: ListRequest) -> tuple[list[Found], int]:
@@ -54,25 +56,33 @@ class Search:
         merged = list(heapq.merge(*parts, key=lambda found: -found.memory.updated_at))
         return merged[asked.offset : asked.offset + asked.limit], total
 
-    def recall(self, access: Access, asked: ListRequest) -> list[Found]:
-        """What mem9 finds for the query, pinned first; over a chain, by score and then age."""
+    def recall(self, access: Access, asked: ListRequest) -> tuple[list[Found], int]:
+        """What mem9 finds for the query, pinned first; over a chain, by score and then age.
+
+        Also the count that mem9 gives as `total`: of several types all candidates, else what is
+        returned.
+        """
         if access.chain_id is None:
             (node,) = access.nodes
-            return self._recall_node(node, asked)
+            if _is_one_pool(asked):
+                found = self._recall_node(node, asked)
+                return found, len(found)
+            everything = self._search_types(node, asked)
+            return everything[asked.offset : asked.offset + asked.limit], len(everything)
         merged: list[Found] = []
         for node in access.nodes:
-            found = self._recall_node(node, replace(asked, offset=0))
+            one_pool, first = _is_one_pool(asked), replace(asked, offset=0)
+            found = self._recall_node(node, first) if one_pool else self._search_types(node, first)
             merged.extend(found)
             top = max((item.score or 0.0 for item in found), default=0.0)
             if top >= CHAIN_STOP_SCORE and not asked.scan_all:
                 break
         merged.sort(key=lambda item: (-(item.score or 0.0), -item.memory.updated_at))
         count = recall.budget(recall.shape_of(asked.query), asked.limit)
-        return merged[asked.offset : asked.offset + count]
+        page = merged[asked.offset : asked.offset + count]
+        return page, len(page)
 
     def _recall_node(self, node: Node, asked: ListRequest) -> list[Found]:
-        if len(asked.types) > 1 or (asked.types and asked.types[0] not in _POOLS):
-            return self._search_types(node, asked)
         shape = recall.shape_of(asked.query)
         places = recall.budget(shape, asked.limit)
         if asked.types:
@@ -89,39 +99,38 @@ class Search:
         )
         seen = {hit.memory.content for hit in chosen}
         mixed = self._hits(node, asked, "insight", shape)
-        mixed += self._hits(node, asked, "session", shape, covered=False)
+        mixed += self._hits(node, asked, "session", shape)
         rest = [hit for hit in mixed if hit.memory.content not in seen]
         return chosen + self._select(rest, shape, places - len(chosen), pinned=False)
 
     def _select(self, hits: list[Hit], shape: Shape, places: int, *, pinned: bool) -> list[Hit]:
-        return recall.select(hits, shape, places, pinned=pinned, gap=self.strict)
+        return recall.select(hits, shape, places, pinned=pinned)
 
     def _search_types(self, node: Node, asked: ListRequest) -> list[Found]:
-        """Several types at once: no confidence, no cut-off, and the offset counts."""
-        if self.strict:
-            candidates = self.memories.containing(node.tenant.number, asked.query, asked)
-            hits = recall.substring_hits(candidates, Shape.GENERAL, self.now_s())
-        else:
-            words = query_words(asked.query)
-            candidates = self.memories.sharing_words(node.tenant.number, words, asked)
-            rated = recall.keyword_hits(candidates, len(words), self.now_s())
-            hits = [recall.weighted(hit) for hit in recall.ordered(rated)]
-            hits.sort(key=lambda hit: -(hit.score or 0.0))
-        cut = hits[: 3 * asked.limit][asked.offset : asked.offset + asked.limit]
-        return [Found(node, hit.memory, None, hit.score) for hit in cut]
+        """Several types at once: no confidence and no cut-off."""
+        legs = recall.by_rank(self._legs(node, asked, self.memories))
+        keyword_only = not self.flavour.embedder
+        return [
+            Found(node, leg.memory, None, recall.shown_score(leg, keyword_only=keyword_only))
+            for leg in legs
+        ]
 
-    def _hits(
-        self, node: Node, asked: ListRequest, pool: str, shape: Shape, *, covered: bool = True
-    ) -> list[Hit]:
-        """The rated hits of one pool; raw messages that became facts only if *covered*."""
-        tenant, asked = node.tenant.number, replace(asked, types=(pool,))
-        if self.strict:
-            table = self.sessions if pool == "session" else self.memories
-            candidates = table.containing(tenant, asked.query, asked)
-            return recall.substring_hits(candidates, shape, self.now_s())
-        words = query_words(asked.query)
-        if pool == "session":
-            candidates = self.sessions.sharing_words(tenant, words, asked, covered=covered)
-        else:
-            candidates = self.memories.sharing_words(tenant, words, asked)
-        return recall.keyword_hits(candidates, len(words), self.now_s())
+    def _hits(self, node: Node, asked: ListRequest, pool: str, shape: Shape) -> list[Hit]:
+        """The rated hits of one pool."""
+        table = self.sessions if pool == "session" else self.memories
+        legs = self._legs(node, replace(asked, types=(pool,)), table)
+        return recall.rated(legs, shape, self.now_s())
+
+    def _legs(self, node: Node, asked: ListRequest, table: Memories | Sessions) -> list[Leg]:
+        """The whole query as a part of the text, newest first, and what its vector is like."""
+        tenant = node.tenant.number
+        keyword = table.containing(tenant, asked.query, asked)
+        vector: list[tuple[StoredMemory, float]] = []
+        if self.flavour.embedder:
+            near = table.sharing_words(tenant, query_words(asked.query), asked)
+            vector = similar(asked.query, near)[: 3 * asked.limit]
+        return recall.merged(keyword, vector)
+
+
+def _is_one_pool(asked: ListRequest) -> bool:
+    return not asked.types or (len(asked.types) == 1 and asked.types[0] in _POOLS)

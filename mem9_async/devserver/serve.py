@@ -4,6 +4,7 @@ import asyncio
 import signal
 from pathlib import Path
 
+from mem9_async.devserver.flavour import Flavour
 from mem9_async.devserver.server import DevServer
 
 
@@ -11,9 +12,9 @@ async def serve_forever(
     host: str = "127.0.0.1",
     port: int = 0,
     data: Path | None = None,
-    strict: bool = False,
     key: str | None = None,
     *,
+    flavour: Flavour,
     ingest_delay_s: float = 0.0,
     answer_delay_s: float = 0.0,
     conflicts: bool = False,
@@ -26,7 +27,9 @@ async def serve_forever(
     """
     server = DevServer(
         data=data,
-        strict=strict,
+        database=flavour.database,
+        llm=flavour.llm,
+        embedder=flavour.embedder,
         key=key,
         ingest_delay_s=ingest_delay_s,
         answer_delay_s=answer_delay_s,
@@ -39,16 +42,19 @@ async def serve_forever(
         loop.add_signal_handler(number, stop.set)
     await server.start(host, port)
     try:
-        print(greeting(server, data=data, strict=strict), flush=True)
+        print(greeting(server, data=data, flavour=flavour), flush=True)
         await stop.wait()
     finally:
         await server.aclose()
 
 
-def greeting(server: DevServer, *, data: Path | None, strict: bool) -> str:
+def greeting(server: DevServer, *, data: Path | None, flavour: Flavour) -> str:
     """What a person needs in order to use a server that has just started."""
     kept = f"kept in {data}" if data else "in memory, gone when it ends"
-    facts = "none, as without an LLM (--strict)" if strict else "every user message becomes one"
+    facts = "what a user states becomes one" if flavour.llm else "none from messages (--no-llm)"
+    found = "the whole query in the text" + (
+        ", or alike in words" if flavour.embedder else " (--no-embedder)"
+    )
     memories = f"{server.base_url}/v1alpha2/mem9s/memories"
     return "\n".join(
         (
@@ -56,6 +62,7 @@ def greeting(server: DevServer, *, data: Path | None, strict: bool) -> str:
             f"API key   {server.key}",
             f"Data      {kept}",
             f"Facts     {facts}",
+            f"Recall    {found}",
             "Try",
             f"  curl -H 'X-API-Key: {server.key}' -H 'X-Mnemo-Agent-Id: dify' {memories} \\",
             """    -d '{"messages": [{"role": "user", "content": "I take tea with milk."}]}'""",

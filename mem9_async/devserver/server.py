@@ -16,11 +16,14 @@ from mem9_async.devserver.chain_routes import ChainRoutes
 from mem9_async.devserver.chains import Chains
 from mem9_async.devserver.database import open_database
 from mem9_async.devserver.faults import Faults
+from mem9_async.devserver.flavour import Database, Flavour
 from mem9_async.devserver.front import Front
 from mem9_async.devserver.handlers import DataRoutes
+from mem9_async.devserver.imports import Imports
 from mem9_async.devserver.ingest import Ingest
 from mem9_async.devserver.memories import Memories
 from mem9_async.devserver.memory import StoredMemory
+from mem9_async.devserver.model import Model
 from mem9_async.devserver.routing import Router
 from mem9_async.devserver.search import Search
 from mem9_async.devserver.sessions import Sessions
@@ -29,6 +32,7 @@ from mem9_async.devserver.traffic import RateLimiter, RequestRecord, Traffic
 
 _KEEPALIVE_S = 60.0
 _SHUTDOWN_S = 1.0
+_HEAD_BYTES_MAX = 1 << 20  # Go's, for the whole head of a request
 _BACKLOG_CONNECTIONS = 1024
 _EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
@@ -38,10 +42,11 @@ class DevServer:
 
     Args:
         data: SQLite file; None forgets everything on close.
-        strict: Behave like a mem9 without LLM and embedder: no facts from messages, and
-            keyword hits hardly ever confident enough. Else each user message is a fact.
+        database: `tidb` or `postgres`; see Flavour.
+        llm: Whether messages become facts; without, they become nothing.
+        embedder: Whether a recall has a vector leg; without, hardly anything is sure enough.
         key: API key to accept; None takes the oldest in the file, or makes one.
-        ingest_delay_s: Seconds between a 202 and the memory being there.
+        ingest_delay_s: Seconds between a 202 and the memory being there; `model` has more.
         answer_delay_s: Seconds added to every answer.
         conflicts: Answer a stale If-Match with 412, as one known build does.
         rate_limit_rps: Requests a second per address and per key; None: no limit.
@@ -55,7 +60,9 @@ class DevServer:
         self,
         *,
         data: Path | None = None,
-        strict: bool = False,
+        database: Database = "tidb",
+        llm: bool = True,
+        embedder: bool = True,
         key: str | None = None,
         ingest_delay_s: float = 0.0,
         answer_delay_s: float = 0.0,
@@ -66,9 +73,8 @@ class DevServer:
         now_s: Callable[[], float] = time.time,
     ) -> None:
         self._data = data
-        self._strict = strict
+        self._flavour = Flavour(database, llm, embedder)
         self._wanted_key = key
-        self._ingest_delay_s = ingest_delay_s
         self._answer_delay_s = answer_delay_s
         self._conflicts = conflicts
         self._rate_limit_rps = rate_limit_rps
@@ -76,6 +82,8 @@ class DevServer:
         self._now_s = now_s
         self._traffic = Traffic(deque(maxlen=log_size))
         self._runner: web.ServerRunner | None = None
+        #: The language model; its settings may be changed at any time.
+        self.model = Model(seconds=ingest_delay_s)
         #: What goes wrong with the next requests; empty: nothing.
         self.faults = Faults()
         #: Where it listens, without a final slash; empty before `start`.
@@ -122,6 +130,14 @@ class DevServer:
         """Make a space `active`, `provisioning`, `suspended` or `deleted`."""
         self._tenants.set_status(key, status)
 
+    def restart(self) -> int:
+        """Lose what was accepted and is not ingested, as mem9 does when it ends.
+
+        Returns how many stores that were; `/versionz` then shows a newer start.
+        """
+        self._router.begin_again()
+        return self._backlog.drop()
+
     def ingest_now(self) -> None:
         """Ingest everything accepted so far, whatever its delay."""
         self._backlog.run_all()
@@ -149,35 +165,46 @@ class DevServer:
     def _assemble(self, connection: sqlite3.Connection) -> Front:
         self._tenants = Tenants(connection)
         self._memories = memories = Memories(connection)
-        self._backlog = Backlog(connection, delay_s=self._ingest_delay_s)
+        self._backlog = Backlog(connection)
         sessions, chains = Sessions(connection), Chains(connection, self._now_s)
         first = self._tenants.first() if self._wanted_key is None else None
         self.key = (first or self._tenants.provision(self._wanted_key)).id
         data = DataRoutes(
             memories=memories,
             sessions=sessions,
-            search=Search(memories, sessions, self._strict, self._now_s),
-            ingest=Ingest(memories, sessions, not self._strict, self._now_s),
+            search=Search(memories, sessions, self._flavour, self._now_s),
+            ingest=Ingest(memories, sessions, self.model, self._flavour, self._now_s),
             backlog=self._backlog,
+            model=self.model,
+            flavour=self._flavour,
             conflicts=self._conflicts,
             now_s=self._now_s,
         )
-        router = Router(
+        self._router = Router(
             tenants=self._tenants,
             doorkeeper=Doorkeeper(self._tenants, chains),
             data=data,
             chains=ChainRoutes(chains),
+            imports=Imports(),
             traffic=self._traffic,
+            model=self.model,
+            flavour=self._flavour,
         )
         limiter = None
         if self._rate_limit_rps is not None:
             limiter = RateLimiter(
                 per_s=self._rate_limit_rps, burst=self._rate_burst, now_s=self._now_s
             )
-        return Front(router, self._traffic, self.faults, limiter, self._answer_delay_s)
+        return Front(self._router, self._traffic, self.faults, limiter, self._answer_delay_s)
 
     async def _listen(self, front: Front, host: str, port: int) -> None:
-        server = web.Server(front, access_log=None, keepalive_timeout=_KEEPALIVE_S)
+        server = web.Server(
+            front,
+            access_log=None,
+            keepalive_timeout=_KEEPALIVE_S,
+            max_line_size=_HEAD_BYTES_MAX,
+            max_field_size=_HEAD_BYTES_MAX,
+        )
         self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_S)
         await self._runner.setup()
         await web.TCPSite(self._runner, host, port, backlog=_BACKLOG_CONNECTIONS).start()

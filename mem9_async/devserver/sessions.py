@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from pydantic import JsonValue
 
-from mem9_async.devserver.memories import Candidate, candidates_max, counting_query, scope, scopes
+from mem9_async.devserver.memories import candidates_max, counting_query, scope
 from mem9_async.devserver.memory import StoredMemory, timestamp
 from mem9_async.devserver.requests import ID_LENGTH_MAX, ListRequest, RawMessage
 from mem9_async.devserver.words import index_words
@@ -47,8 +47,7 @@ class Sessions:
         message: RawMessage,
         *,
         index: int,
-        has_fact: bool,
-        now_s: int,
+        now_s: float,
     ) -> None:
         """Insert unless the session has it already; a row that does not fit is left out."""
         seq = index if message.seq is None else message.seq
@@ -77,16 +76,16 @@ class Sessions:
                 "INSERT INTO session_words (rowid, scope, words) VALUES (?, ?, ?)",
                 (
                     cursor.lastrowid,
-                    scopes(conversation.tenant, "covered" if has_fact else "bare"),
+                    scope(conversation.tenant),
                     " ".join(index_words(message.content)),
                 ),
             )
 
     def of_sessions(
         self, tenant: int, session_ids: Iterable[str], limit: int
-    ) -> list[tuple[tuple[int, int, int], dict[str, JsonValue]]]:
+    ) -> list[tuple[tuple[float, int, int], dict[str, JsonValue]]]:
         """The oldest *limit* messages of each session as mem9 sends them, with their sort keys."""
-        found: list[tuple[tuple[int, int, int], dict[str, JsonValue]]] = []
+        found: list[tuple[tuple[float, int, int], dict[str, JsonValue]]] = []
         for session_id in session_ids:
             rows = self._connection.execute(
                 "SELECT * FROM sessions WHERE tenant = ? AND session_id = ?"
@@ -99,28 +98,23 @@ class Sessions:
         return found
 
     def sharing_words(
-        self, tenant: int, words: frozenset[str], asked: ListRequest, *, covered: bool = True
-    ) -> list[Candidate]:
-        """Messages that share at least one of *words*: most shared, then newest.
-
-        Without *covered*, those whose fact was extracted are left out.
-        """
+        self, tenant: int, words: frozenset[str], asked: ListRequest
+    ) -> list[StoredMemory]:
+        """Messages that share at least one of *words*: most shared, then newest."""
         if not words:
             return []
         where, values = _where(tenant, asked)
-        counted, matches = counting_query(
-            "session_words", scope(tenant, "" if covered else "bare"), words
-        )
+        counted, matches = counting_query("session_words", scope(tenant), words)
         rows = self._connection.execute(
             f"{counted}, best (row, found) AS (SELECT c.row, c.found FROM counted c"  # noqa: S608
             f" CROSS JOIN sessions s ON s.row = c.row WHERE {where}"
             " ORDER BY c.found DESC, c.row DESC LIMIT ?)"
-            " SELECT s.*, b.found FROM best b CROSS JOIN sessions s ON s.row = b.row",
-            (*matches, *values, candidates_max(asked)),
+            " SELECT s.* FROM best b CROSS JOIN sessions s ON s.row = b.row",
+            (*matches, *values, 4 * candidates_max(asked)),
         )
-        return [_candidate(row, row["found"]) for row in rows]
+        return [_memory(row) for row in rows]
 
-    def containing(self, tenant: int, text: str, asked: ListRequest) -> list[Candidate]:
+    def containing(self, tenant: int, text: str, asked: ListRequest) -> list[StoredMemory]:
         """Messages whose content contains *text* in any case, newest first."""
         where, values = _where(tenant, asked)
         rows = self._connection.execute(
@@ -129,7 +123,7 @@ class Sessions:
             " ORDER BY s.created_at DESC, s.row DESC LIMIT ?",
             (text, *values, candidates_max(asked)),
         )
-        return [_candidate(row) for row in rows]
+        return [_memory(row) for row in rows]
 
 
 def message_digest(session_id: str, message: RawMessage) -> str:
@@ -166,8 +160,8 @@ def _where(tenant: int, asked: ListRequest) -> tuple[str, tuple[str | int, ...]]
     return " AND ".join(clauses), (tenant, *texts)
 
 
-def _candidate(row: sqlite3.Row, found: int = 0) -> Candidate:
-    memory = StoredMemory(
+def _memory(row: sqlite3.Row) -> StoredMemory:
+    return StoredMemory(
         id=row["id"],
         content=row["content"],
         memory_type="session",
@@ -183,7 +177,6 @@ def _candidate(row: sqlite3.Row, found: int = 0) -> Candidate:
             "content_type": row["content_type"],
         },
     )
-    return Candidate(memory, found)
 
 
 def _message_wire(row: sqlite3.Row) -> dict[str, JsonValue]:

@@ -1,7 +1,7 @@
 """What has been asked of the server: a bounded log, counters, and the rate limiter."""
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue
@@ -31,6 +31,7 @@ class Traffic:
     recent: deque[RequestRecord]
     _meters: Counter[str] = field(default_factory=Counter)
     _statuses: Counter[int] = field(default_factory=Counter)
+    _routes: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     _total: int = 0
 
     def arrived(self, record: RequestRecord) -> None:
@@ -46,6 +47,7 @@ class Traffic:
         """Note how it ended."""
         record.status = status
         self._statuses[status] += 1
+        self._routes[record.method, _route(record.path), status] += 1
 
     def summary(self) -> dict[str, JsonValue]:
         """Totals since the start: requests, metered writes and recalls, stores, by status."""
@@ -57,14 +59,29 @@ class Traffic:
             "by_status": {str(code): count for code, count in sorted(self._statuses.items())},
         }
 
-    def metrics(self) -> str:
-        """The same for Prometheus."""
-        lines = ["# TYPE mnemo_http_requests_total counter"]
-        lines += [
-            f'mnemo_http_requests_total{{status="{code}"}} {count}'
-            for code, count in sorted(self._statuses.items())
-        ]
-        return "\n".join(lines) + "\n"
+    def metrics(self) -> Iterable[str]:
+        """The same for Prometheus, by method, route and status."""
+        yield "# TYPE mnemo_http_requests_total counter"
+        for (method, route, status), count in sorted(self._routes.items()):
+            labels = f'method="{method}",route="{route}",status="{status}"'
+            yield f"mnemo_http_requests_total{{{labels}}} {count}"
+
+
+def _route(path: str) -> str:
+    """The pattern of mem9's router that *path* fits, near enough to tell routes apart."""
+    match path.split("/")[1:]:
+        case [version, "mem9s", _, *rest] if version == "v1alpha1" and rest:
+            return "/".join(("", version, "mem9s", "{tenantID}", *_resource(rest)))
+        case [version, "mem9s", *rest]:
+            return "/".join(("", version, "mem9s", *_resource(rest)))
+    return path if path.count("/") < 3 else "unmatched"
+
+
+def _resource(rest: list[str]) -> tuple[str, ...]:
+    match rest:
+        case ["memories", name] if name != "batch-delete":
+            return ("memories", "{id}")
+    return tuple(rest)
 
 
 class RateLimiter:

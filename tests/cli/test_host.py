@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -130,6 +131,23 @@ async def test_a_process_that_never_starts_is_told_apart_from_a_slow_one() -> No
     async with PluginHost(FAKE, module="no_such_module") as host:
         with pytest.raises(PluginDied, match="no_such_module"):
             await host.started(timeout_s=300)
+
+
+async def test_a_process_may_end_before_its_start_has_returned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on a busy machine: the driver knows of it, and kills nobody else."""
+    loop = asyncio.get_running_loop()
+    start = loop.subprocess_exec
+
+    async def slow(*args: Any, **kwargs: Any) -> Any:
+        started = await start(*args, **kwargs)
+        await started[1].exited(timeout_s=300)
+        return started
+
+    monkeypatch.setattr(loop, "subprocess_exec", slow)
+    async with PluginHost(FAKE, module="no_such_module") as host:
+        assert host.exit_code == 1
 
 
 async def test_the_plugin_sees_only_the_settings_it_is_given(

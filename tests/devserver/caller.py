@@ -6,6 +6,7 @@ from typing import Any
 
 import aiohttp
 from multidict import CIMultiDictProxy
+from yarl import URL
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,11 @@ class Caller:
         data = raw if raw is not None else None if body is None else json.dumps(body).encode()
         url = self.base_url + (path if path.startswith("/") else f"{self.space}/{path}")
         async with self.session.request(
-            method, url, data=data, params=params, headers=sent | (headers or {})
+            method,
+            URL(url, encoded="%" in url),
+            data=data,
+            params=params,
+            headers=sent | (headers or {}),
         ) as response:
             text = await response.text()
             is_json = response.content_type == "application/json"

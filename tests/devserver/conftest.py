@@ -42,25 +42,25 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 @pytest.fixture
 async def server(clock: Clock) -> AsyncIterator[DevServer]:
-    """A server in its default, lenient mode, in memory."""
+    """A server with both models, in memory."""
     async with DevServer(now_s=clock) as server:
         yield server
 
 
 @pytest.fixture
-async def strict(clock: Clock) -> AsyncIterator[DevServer]:
+async def bare(clock: Clock) -> AsyncIterator[DevServer]:
     """A server without LLM and embedder."""
-    async with DevServer(strict=True, now_s=clock) as server:
+    async with DevServer(llm=False, embedder=False, now_s=clock) as server:
         yield server
 
 
 @pytest.fixture
 def api(server: DevServer, session: aiohttp.ClientSession) -> Caller:
-    """Someone with the key of the lenient server."""
+    """Someone with the key of the server with both models."""
     return Caller(session, server.base_url, server.key)
 
 
 @pytest.fixture
-def strict_api(strict: DevServer, session: aiohttp.ClientSession) -> Caller:
-    """Someone with the key of the strict server."""
-    return Caller(session, strict.base_url, strict.key)
+def bare_api(bare: DevServer, session: aiohttp.ClientSession) -> Caller:
+    """Someone with the key of the server without models."""
+    return Caller(session, bare.base_url, bare.key)

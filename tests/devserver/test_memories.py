@@ -139,8 +139,11 @@ async def test_put_tells_absent_from_empty(
 async def test_put_refuses_what_does_not_fit(
     api: Caller, change: dict[str, Any], error: str
 ) -> None:
-    """Before it looks for the memory."""
-    assert (await api.ask("PUT", "memories/nothing", change)).error == error
+    """After it has looked for the memory."""
+    memory = await _one(api)
+
+    assert (await api.ask("PUT", "memories/nothing", change)).error == "not found"
+    assert (await api.ask("PUT", f"memories/{memory['id']}", change)).error == error
 
 
 @pytest.mark.parametrize("if_match", ["1", "99", '"1"', "*"])
@@ -191,7 +194,7 @@ async def test_batch_delete_counts_the_rows_it_changed(api: Caller) -> None:
     ("ids", "error"),
     [
         ([], "ids: required"),
-        (["", "  "], "ids: required"),
+        (["", ""], "ids: required"),
         (["same"] * 1001, "ids: too many (max 1000)"),
     ],
 )
@@ -202,6 +205,15 @@ async def test_batch_delete_refuses_none_and_too_many(
     answer = await api.ask("POST", "memories/batch-delete", {"ids": ids})
 
     assert (answer.status, answer.error) == (400, error)
+
+
+async def test_ids_of_a_batch_delete_are_taken_as_they_come(api: Caller) -> None:
+    """Blanks are no absence, and nothing is trimmed."""
+    memory = await _one(api)
+    answer = await api.ask("POST", "memories/batch-delete", {"ids": ["", " ", f" {memory['id']} "]})
+
+    assert answer.body == {"deleted": 0}
+    assert (await api.ask("GET", f"memories/{memory['id']}")).status == 200
 
 
 async def test_session_messages_are_the_oldest_of_each_session(api: Caller, clock: Clock) -> None:

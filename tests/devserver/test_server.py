@@ -20,8 +20,9 @@ from tests.devserver.caller import Caller
 _SERVE = """
 import asyncio, sys
 from pathlib import Path
+from mem9_async.devserver.flavour import Flavour
 from mem9_async.devserver.serve import serve_forever
-asyncio.run(serve_forever(data=Path(sys.argv[1]), key=sys.argv[2]))
+asyncio.run(serve_forever(data=Path(sys.argv[1]), key=sys.argv[2], flavour=Flavour()))
 """
 
 

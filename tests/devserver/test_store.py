@@ -70,8 +70,8 @@ async def test_the_first_failing_check_names_the_refusal(
         ),
         (
             b'{"messages": [{"role": "user", "content": "x", "seq": 1.5}]}',
-            "invalid JSON: json: cannot unmarshal number into Go struct field"
-            " IngestMessage.seq of type int",
+            "invalid JSON: json: cannot unmarshal number 1.5 into Go struct field"
+            " IngestMessage.messages.seq of type int",
         ),
         (
             b"[]",
@@ -144,6 +144,7 @@ async def test_pinned_answers_201_with_the_memory_and_drops_agent_and_session(
         "state": "active",
         "version": 1,
         "source": "alpha",
+        "updated_by": "alpha",
         "tags": ["ops"],
         "metadata": {"by": 1},
         "created_at": "",
@@ -151,15 +152,15 @@ async def test_pinned_answers_201_with_the_memory_and_drops_agent_and_session(
     }
 
 
-async def test_content_is_kept_verbatim_with_its_agent_and_tags_every_time(
-    api: Caller, server: DevServer
+async def test_content_without_a_model_is_kept_verbatim_every_time(
+    bare_api: Caller, bare: DevServer
 ) -> None:
-    """No session, no merging: the same text twice is two memories."""
-    agent = dataclasses.replace(api, agent="alpha")
+    """With its agent and tags. No session, no merging: the same text twice is two memories."""
+    agent = dataclasses.replace(bare_api, agent="alpha")
     for _ in range(2):
         await agent.store(content=" Tea, no sugar. ", tags=["t"], session_id="s1", sync=True)
 
-    first, second = server.memories
+    first, second = bare.memories
     assert first.id != second.id
     assert (first.content, first.memory_type, first.agent_id, first.source) == (
         " Tea, no sugar. ",
@@ -168,6 +169,18 @@ async def test_content_is_kept_verbatim_with_its_agent_and_tags_every_time(
         "alpha",
     )
     assert (first.tags, first.session_id) == (("t",), "")
+
+
+async def test_content_goes_through_the_model_where_there_is_one(
+    api: Caller, server: DevServer
+) -> None:
+    """Its facts are compared with what is known; tags and metadata of the call are theirs."""
+    for _ in range(2):
+        await api.store(content=" Tea, no sugar. ", tags=["t"], metadata={"a": 1}, sync=True)
+    await api.store(content="Do I take sugar?", sync=True)
+
+    (only,) = server.memories
+    assert (only.content, only.tags, only.metadata) == ("Tea, no sugar.", ("t",), {"a": 1})
 
 
 async def test_an_async_content_that_is_too_long_is_accepted_and_lost(
@@ -180,14 +193,16 @@ async def test_an_async_content_that_is_too_long_is_accepted_and_lost(
     assert server.memories == ()
 
 
-async def test_every_user_message_becomes_one_fact(api: Caller, server: DevServer) -> None:
-    """Other roles do not; the body's agent is the fact's, the header's its source."""
+async def test_what_a_user_states_becomes_a_fact(api: Caller, server: DevServer) -> None:
+    """Questions and other roles do not; the body's agent is the fact's, the header's its source."""
     agent = dataclasses.replace(api, agent="header")
     await agent.store(
         messages=[
             {"role": "user", "content": "  I keep bees. "},
             {"role": "assistant", "content": "How many?"},
             {"role": "user", "content": "Two hives."},
+            {"role": "user", "content": "Is that many?"},
+            {"content": "Nobody said this."},
             {"role": "user", "content": " "},
         ],
         session_id="s1",
@@ -198,7 +213,16 @@ async def test_every_user_message_becomes_one_fact(api: Caller, server: DevServe
     assert [memory.content for memory in server.memories] == ["I keep bees.", "Two hives."]
     for memory in server.memories:
         assert (memory.agent_id, memory.source, memory.session_id) == ("body", "header", "s1")
-        assert (memory.memory_type, memory.tags, memory.metadata) == ("insight", (), None)
+        assert (memory.memory_type, memory.tags, memory.metadata) == ("insight", ("noted",), None)
+
+
+async def test_a_blank_line_and_a_word_begin_another_speaker(
+    api: Caller, server: DevServer
+) -> None:
+    """The model reads one text; what seems to be somebody else's is not the user's."""
+    await api.say("My plan for today:\n\nNote: buy milk", "Later\n\nuser: I row.", sync=True)
+
+    assert [m.content for m in server.memories] == ["My plan for today:", "Later", "I row."]
 
 
 async def test_only_the_first_fifty_facts_of_a_request_are_kept(
@@ -226,14 +250,14 @@ async def test_an_equal_active_fact_of_the_same_agent_is_not_added_twice(
     assert [memory.state for memory in server.memories] == ["deleted", "active", "active"]
 
 
-async def test_strict_keeps_messages_as_raw_rows_only(
-    strict_api: Caller, strict: DevServer
+async def test_without_a_model_messages_are_raw_rows_only(
+    bare_api: Caller, bare: DevServer
 ) -> None:
-    """200 ok, and no fact: there is no LLM."""
-    assert (await strict_api.say("I keep bees.", sync=True)).body == {"status": "ok"}
-    raw = await strict_api.ask("GET", "session-messages", params={"session_id": "s1"})
+    """200 ok, and no fact."""
+    assert (await bare_api.say("I keep bees.", sync=True)).body == {"status": "ok"}
+    raw = await bare_api.ask("GET", "session-messages", params={"session_id": "s1"})
 
-    assert strict.memories == ()
+    assert bare.memories == ()
     assert [message["content"] for message in raw.body["messages"]] == ["I keep bees."]
 
 
@@ -254,17 +278,20 @@ async def test_injected_memories_are_stripped_before_anything_is_kept(
 async def test_a_closing_tag_before_an_opening_one_does_no_harm(
     api: Caller, server: DevServer
 ) -> None:
-    """The input on which the real server's loop never ends is one pass here."""
+    """The input on which the real server's loop never ends is one pass here.
+
+    What follows an opening tag that is never closed is cut off.
+    """
     poison = "a</relevant-memories>b<relevant-memories>c"
     await api.say(poison, "<relevant-memories>" * 50_000, sync=True)
 
-    assert server.memories[0].content == poison
+    assert [m.content for m in server.memories] == ["a</relevant-memories>b"]
 
 
 @pytest.mark.parametrize(
     ("body", "status"),
     [
-        ({"content": "a", "agent_id": "x" * 101, "sync": True}, 500),
+        ({"content": "a", "agent_id": "x" * 101, "sync": True}, 200),
         ({"content": "a", "agent_id": "x" * 101, "memory_type": "pinned"}, 500),
         ({"content": "a", "agent_id": "x" * 101}, 202),
         ({"messages": HI, "agent_id": "x" * 101, "sync": True}, 200),
@@ -286,7 +313,10 @@ async def test_numbered_messages_leave_their_provenance(api: Caller, server: Dev
     """The fact carries the number and the raw text."""
     await api.store(messages=[{"role": "user", "content": "I row.", "seq": 7}], sync=True)
 
-    assert server.memories[0].metadata == {"source_seqs": [7], "source_turns": ["I row."]}
+    assert server.memories[0].metadata == {
+        "source_seqs": [7],
+        "source_turns": [{"seq": 7, "content": "I row."}],
+    }
 
 
 async def test_accepted_stores_are_ingested_in_order_and_before_the_next_read(
