@@ -1,6 +1,6 @@
 # Everything runs from a fresh clone: `make demo`, `make test`. Needs Python 3.12 and make.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench chaos package serve doctor requirements clean
+.PHONY: help setup demo test lint format bench chaos mem9 package serve doctor requirements clean
 
 # With pyenv, `.python-version` turns the `uv` of another Python into a shim that exits 127:
 # finding a uv proves nothing, running it does.
@@ -19,6 +19,7 @@ help:
 	@echo 'make test, lint    what the checks run (.ci/run runs both)'
 	@echo 'make bench         calls a second against a do-nothing and a synchronous plugin'
 	@echo 'make chaos         the long fault runs'
+	@echo 'make mem9          the embedded mem9 beside a real one: SERVER=http://... KEY=...'
 	@echo 'make package       dist/mem9_async-<version>.difypkg'
 	@echo 'make serve         the embedded mem9 alone'
 	@echo 'make doctor        what is wrong with this machine or configuration'
@@ -59,6 +60,10 @@ bench: setup
 
 chaos: setup
 	$(PY) -m tests.chaos $(ARGS)
+
+mem9: export MEM9_API_KEY := $(or $(KEY),$(MEM9_API_KEY))
+mem9: setup
+	@$(PY) -m tests.comparison $(if $(SERVER),--server $(SERVER)) $(ARGS)
 
 package: setup
 	$(PY) -m mem9_async package $(ARGS)

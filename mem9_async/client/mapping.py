@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from mem9_async.client.wire import ChainSourceBody, MemoryBody
 from mem9_async.models.memory import ChainSource, Memory
 
+_SOURCE_TURNS = "\n[source-turns]\n"
+
 
 def memory(body: MemoryBody) -> Memory:
     """One memory, its content exactly as mem9 keeps it."""
@@ -12,8 +14,16 @@ def memory(body: MemoryBody) -> Memory:
 
 
 def found(body: MemoryBody) -> Memory:
-    """One search result: text to read, so without white space around it."""
-    return _memory(body, (body.content or "").strip())
+    """One search result: text to read, so without white space around it.
+
+    A search over several types puts the messages that a fact came from below its text: they are
+    no part of it, and stand in its metadata as well.
+    """
+    content = body.content or ""
+    metadata = body.metadata if isinstance(body.metadata, dict) else {}
+    if body.memory_type == "insight" and "source_turns" in metadata:
+        content = content.partition(_SOURCE_TURNS)[0]
+    return _memory(body, content.strip())
 
 
 def _memory(body: MemoryBody, content: str) -> Memory:

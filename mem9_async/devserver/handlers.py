@@ -166,10 +166,10 @@ class DataRoutes:
 
     async def session_messages(self, call: Call) -> web.Response:
         """GET session-messages: the oldest of each session, oldest first; none on PostgreSQL."""
+        session_ids, limit = requests.parse_session_messages(call.params)
         if self.flavour.on_postgres:
             raise Refusal(501, "session messages: not supported")
         self.backlog.run_due()
-        session_ids, limit = requests.parse_session_messages(call.params)
         found = [
             (key, body | call.access.source(node))
             for node in call.access.nodes

@@ -143,6 +143,7 @@ class Ingest:
                     updated_by=conversation.source,
                     agent_id=agent_id,
                     session_id=conversation.session_id,
+                    version=2 if tags or metadata is not None else 1,  # written, then patched
                     tags=tags or self.model.tags,
                     metadata=_provenance(fact) if metadata is None else metadata,
                 ),

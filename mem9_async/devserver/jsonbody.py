@@ -140,8 +140,7 @@ def decode(raw: bytes, within: str) -> Fields:
         rest = text[exc.pos :].lstrip(_SPACE)
         if not rest or exc.msg.startswith("Unterminated"):
             raise InvalidJSON("unexpected EOF") from exc
-        where = next((said for start, said in _WHERE.items() if exc.msg.startswith(start)), _VALUE)
-        raise InvalidJSON(f"invalid character '{rest[0]}' {where}") from exc
+        raise _unreadable(rest, exc.msg) from exc
     except RecursionError as exc:
         raise InvalidJSON("exceeded max depth") from exc
     except ValueError as exc:  # a number of thousands of digits
@@ -153,6 +152,18 @@ def decode(raw: bytes, within: str) -> Fields:
             f"json: cannot unmarshal {_kind(value)} into Go value of type handler.{within}"
         )
     return Fields(value, within)
+
+
+def _unreadable(rest: str, problem: str) -> InvalidJSON:
+    """Go reads letter by letter: it blames the first that no longer fits."""
+    for literal in ("null", "true", "false"):
+        if rest[0] == literal[0]:
+            at = next((i for i in range(len(literal)) if rest[i : i + 1] != literal[i]), None)
+            if at is not None and at < len(rest):
+                where = f"in literal {literal} (expecting '{literal[at]}')"
+                return InvalidJSON(f"invalid character '{rest[at]}' {where}")
+    where = next((said for start, said in _WHERE.items() if problem.startswith(start)), _VALUE)
+    return InvalidJSON(f"invalid character '{rest[0]}' {where}")
 
 
 def _kind(value: JsonValue) -> str:

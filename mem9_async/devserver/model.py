@@ -13,7 +13,7 @@ Step = Literal["extraction_and_classification", "reconciliation"]
 
 _NAME = "embedded"
 #: Where a model sees the next speaker begin, whoever put the blank line there.
-_SPEAKER = re.compile(r"(?:^|\n\n)(\w*): ")
+_SPEAKER = re.compile(r"(?:^|\n\n)(\w+): ")
 
 
 class ModelFailed(Exception):
@@ -92,6 +92,8 @@ def _speakers(messages: tuple[RawMessage, ...]) -> list[tuple[str, str]]:
     """The conversation as the model reads it, one text, cut into who said what."""
     text = "\n\n".join(f"{item.role}: {item.content}" for item in messages)
     starts = list(_SPEAKER.finditer(text))
+    if not starts:
+        return [("user", text)]
     ends = [match.start() for match in starts[1:]] + [len(text)]
     parts = [
         (match[1], text[match.end() : end].strip()) for match, end in zip(starts, ends, strict=True)

@@ -13,6 +13,7 @@ from mem9_async.devserver.memory import StoredMemory
 from mem9_async.devserver.recall import Hit, Leg, Shape
 from mem9_async.devserver.requests import ListRequest
 from mem9_async.devserver.sessions import Sessions
+from mem9_async.devserver.source_turns import decorated
 from mem9_async.devserver.words import query_words
 
 _POOLS = ("pinned", "insight", "session")
@@ -68,11 +69,15 @@ class Search:
                 found = self._recall_node(node, asked)
                 return found, len(found)
             everything = self._search_types(node, asked)
-            return everything[asked.offset : asked.offset + asked.limit], len(everything)
+            page = everything[asked.offset : asked.offset + asked.limit]
+            return _with_turns(page, asked.query), len(everything)
         merged: list[Found] = []
         for node in access.nodes:
             one_pool, first = _is_one_pool(asked), replace(asked, offset=0)
-            found = self._recall_node(node, first) if one_pool else self._search_types(node, first)
+            if one_pool:
+                found = self._recall_node(node, first)
+            else:
+                found = _with_turns(self._search_types(node, first), asked.query)
             merged.extend(found)
             top = max((item.score or 0.0 for item in found), default=0.0)
             if top >= CHAIN_STOP_SCORE and not asked.scan_all:
@@ -130,6 +135,11 @@ class Search:
             near = table.sharing_words(tenant, query_words(asked.query), asked)
             vector = similar(asked.query, near)[: 3 * asked.limit]
         return recall.merged(keyword, vector)
+
+
+def _with_turns(page: list[Found], query: str) -> list[Found]:
+    shown = decorated([found.memory for found in page], query)
+    return [replace(found, memory=memory) for found, memory in zip(page, shown, strict=True)]
 
 
 def _is_one_pool(asked: ListRequest) -> bool:

@@ -18,6 +18,21 @@ def test_a_result_is_trimmed_and_a_memory_is_not() -> None:
     assert memory(body).content == "  padded  "
 
 
+def test_a_result_comes_without_the_messages_that_mem9_puts_below_it() -> None:
+    """A search over several types does; a text that only looks like it stays whole."""
+    below = "I row.\n[source-turns]\nUser: I row."
+    turns = {"source_turns": [{"seq": 0, "content": "User: I row."}]}
+
+    fact = MemoryBody(content=below, memory_type="insight", metadata=turns)
+    assert found(fact).content == "I row."
+    assert memory(fact).content == below
+    for other in (
+        MemoryBody(content=below, memory_type="pinned", metadata=turns),
+        MemoryBody(content=below, memory_type="insight"),
+    ):
+        assert found(other).content == below
+
+
 def test_what_has_no_confidence_keeps_the_order_of_mem9() -> None:
     """A row that two ways found carries its rank as a score, one that meaning found a distance."""
     scores = [0.0328, 0.031, 0.64, 0.63, 0.0164, None, 0.7]

@@ -27,9 +27,9 @@ def on_postgres(postgres: DevServer, session: aiohttp.ClientSession) -> Caller:
 
 
 async def test_postgres_has_no_raw_messages_and_makes_no_spaces(on_postgres: Caller) -> None:
-    """501 before the sessions asked for are looked at; 400 for a new space."""
+    """501 for a session, 400 for a new space."""
     await on_postgres.say("I keep bees.", sync=True)
-    raw = await on_postgres.ask("GET", "session-messages")
+    raw = await on_postgres.ask("GET", "session-messages?session_id=s1")
     made = await on_postgres.ask("POST", "/v1alpha1/mem9s")
 
     assert (await on_postgres.find(q="bees", memory_type="session")).contents == []

@@ -62,7 +62,8 @@ async def test_the_first_failing_check_names_the_refusal(
         (b" \n", "invalid JSON: EOF"),
         (b'{"content": "a', "invalid JSON: unexpected EOF"),
         (b"[" * 200_000, "invalid JSON: exceeded max depth"),
-        (b"nonsense", "invalid JSON: invalid character 'n' looking for beginning of value"),
+        (b"nonsense", "invalid JSON: invalid character 'o' in literal null (expecting 'u')"),
+        (b"xyz", "invalid JSON: invalid character 'x' looking for beginning of value"),
         (
             b'{"tags": "x"}',
             "invalid JSON: json: cannot unmarshal string into Go struct field"
@@ -202,7 +203,6 @@ async def test_what_a_user_states_becomes_a_fact(api: Caller, server: DevServer)
             {"role": "assistant", "content": "How many?"},
             {"role": "user", "content": "Two hives."},
             {"role": "user", "content": "Is that many?"},
-            {"content": "Nobody said this."},
             {"role": "user", "content": " "},
         ],
         session_id="s1",
@@ -219,10 +219,19 @@ async def test_what_a_user_states_becomes_a_fact(api: Caller, server: DevServer)
 async def test_a_blank_line_and_a_word_begin_another_speaker(
     api: Caller, server: DevServer
 ) -> None:
-    """The model reads one text; what seems to be somebody else's is not the user's."""
+    """The model reads one text; what seems to be somebody else's is not the user's.
+
+    One without any speaker is taken for the user's.
+    """
+    await api.store(messages=[{"content": "Nobody's."}], sync=True)
     await api.say("My plan for today:\n\nNote: buy milk", "Later\n\nuser: I row.", sync=True)
 
-    assert [m.content for m in server.memories] == ["My plan for today:", "Later", "I row."]
+    assert [m.content for m in server.memories] == [
+        ": Nobody's.",
+        "My plan for today:",
+        "Later",
+        "I row.",
+    ]
 
 
 async def test_only_the_first_fifty_facts_of_a_request_are_kept(

@@ -6,12 +6,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 
 class FoundMemory(BaseModel):
-    """One memory; `confidence` 0-100."""
+    """One memory; `confidence` 0-100, None where mem9 gives none."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     content: str
-    confidence: float = 0.0
+    confidence: float | None = None
     relative_age: str | None = None
     created_at: AwareDatetime | None = None
 
@@ -21,6 +21,10 @@ class FoundMemory(BaseModel):
         if self.relative_age is not None or self.created_at is None:
             return self.relative_age or "of unknown age"
         return f"{max(0, round((datetime.now(UTC) - self.created_at).total_seconds()))} s old"
+
+    def __str__(self) -> str:
+        sure = "" if self.confidence is None else f"confidence {self.confidence:.0f}, "
+        return f"{self.content}  ({sure}{self.age})"
 
 
 class Found(BaseModel):

@@ -90,14 +90,13 @@ class _Demo:
             )
             console.print(f"  {self._progress.early}", highlight=False)
         for question in QUESTIONS:
-            answer = await self._call("memory_search", {"query": question, "limit": 3})
+            answer = await self._call(
+                "memory_search", {"query": question, "limit": 3, "auto_retry": True}
+            )
             found = Found.model_validate(answer.json)
             console.print(f"\n[bold]{question}[/]", highlight=False)
             for memory in found.memories:
-                console.print(
-                    f"  {memory.content}  [dim]confidence {memory.confidence:.0f}, {memory.age}[/]",
-                    highlight=False,
-                )
+                console.print(f"  {memory}", highlight=False, markup=False)
             if found.retry_hint:
                 console.print(f"  [dim]{found.retry_hint}[/]", highlight=False)
 
