@@ -1,6 +1,6 @@
 # Everything runs from a fresh clone: `make demo`, `make test`. Needs Python 3.12 and make.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench chaos mem9 package serve doctor requirements clean
+.PHONY: help setup demo test lint format bench chaos mem9 workflows package serve doctor requirements clean
 
 # With pyenv, `.python-version` turns the `uv` of another Python into a shim that exits 127:
 # finding a uv proves nothing, running it does.
@@ -20,6 +20,7 @@ help:
 	@echo 'make bench         calls a second against a do-nothing and a synchronous plugin'
 	@echo 'make chaos         the long fault runs'
 	@echo 'make mem9          the embedded mem9 beside a real one: SERVER=http://... KEY=...'
+	@echo 'make workflows     Dify workflow files through Dify's own engine and the plugin'
 	@echo 'make package       dist/mem9_async-<version>.difypkg'
 	@echo 'make serve         the embedded mem9 alone'
 	@echo 'make doctor        what is wrong with this machine or configuration'
@@ -65,6 +66,15 @@ mem9: export MEM9_API_KEY := $(or $(KEY),$(MEM9_API_KEY))
 mem9: setup
 	@$(PY) -m tests.comparison $(if $(SERVER),--server $(SERVER)) $(ARGS)
 
+workflows: setup .venv-workflows/.complete
+	@$(PY) -m tests.workflows --engine .venv-workflows/bin/python
+
+# Dify's engine with all that it needs: 900 MB, so in an environment of its own, on first use.
+.venv-workflows/.complete: requirements-workflows.txt $(filter .uv/bin/uv,$(UV))
+	$(UV) venv --quiet --clear --python $(PY) .venv-workflows
+	$(UV) pip sync --quiet --python .venv-workflows/bin/python --require-hashes $<
+	@touch $@
+
 package: setup
 	$(PY) -m mem9_async package $(ARGS)
 
@@ -76,8 +86,9 @@ doctor: setup
 
 requirements: $(filter .uv/bin/uv,$(UV))
 	$(COMPILE) pyproject.toml --output-file requirements.txt >/dev/null
+	echo 'graphon==0.8.0' | $(COMPILE) - --output-file requirements-workflows.txt >/dev/null
 	$(COMPILE) --group dev --constraint requirements.txt --output-file requirements-dev.txt >/dev/null
 
 clean:
-	rm -rf .venv .uv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-workflows .uv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -6,21 +6,45 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import JsonValue
+from pydantic import BaseModel, JsonValue
 
+from mem9_async.cli.answers import HostError, PluginDied, Reply
 from mem9_async.cli.host import PluginHost
-from mem9_async.cli.requests import Request, tool_call
+from mem9_async.cli.requests import Parameters, Request, tool_call
 from tests.host.process import ROOT
+
+
+class ToolJson(BaseModel):
+    """A JSON message of a tool."""
+
+    json_object: dict[str, JsonValue]
 
 
 async def run_once(
     data: Path,
     settings: Mapping[str, str],
     tool: str,
-    parameters: dict[str, JsonValue],
-    keys: dict[str, JsonValue],
+    parameters: Parameters,
+    keys: Parameters,
 ) -> dict[str, JsonValue]:
-    """Write one call, close stdin at once, read up to its end, kill the process; its JSON."""
+    """One call by `messages_once`; the JSON of its answer."""
+    for message in await messages_once(data, settings, tool, parameters, keys):
+        if message["type"] == "json":
+            return ToolJson.model_validate(message["message"]).json_object
+    raise HostError("no JSON in the answer")
+
+
+async def messages_once(
+    data: Path,
+    settings: Mapping[str, str],
+    tool: str,
+    parameters: Parameters,
+    keys: Parameters,
+) -> list[dict[str, JsonValue]]:
+    """Write one call, close stdin at once, read up to its end, kill the process; its messages.
+
+    Raises PluginRefused when the call fails.
+    """
     env = PluginHost(ROOT, {**settings, "MEM9_ASYNC_DATA_DIR": str(data)}).env
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "main", cwd=ROOT, env=env,
@@ -29,7 +53,7 @@ async def run_once(
     assert process.stdin is not None
     assert process.stdout is not None
     call = tool_call("mem9_async", tool, parameters, keys, user_id="one-shot")
-    answer: dict[str, JsonValue] = {}
+    lines: list[bytes] = []
     try:
         process.stdin.write(Request(tool, call).line("once"))
         await process.stdin.drain()
@@ -38,12 +62,15 @@ async def run_once(
             said = json.loads(line) if line.strip() else {}
             if said.get("event") != "session":
                 continue
-            data_ = said["data"]
-            if data_["type"] == "end":
-                return answer
-            if data_["type"] == "stream" and data_["data"]["type"] == "json":
-                answer = data_["data"]["message"]["json_object"]
-        raise AssertionError("the plugin ended before its answer did")
+            if said["data"]["type"] == "end":
+                break
+            lines.append(line)
+        else:
+            raise PluginDied("the plugin ended before its answer did")
     finally:
         process.kill()
         await process.communicate()
+    reply = Reply(tuple(lines), 0.0, None)
+    if reply.error is not None:
+        raise reply.error
+    return list(reply.messages)

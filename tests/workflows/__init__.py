@@ -1,0 +1,1 @@
+"""Workflows of Dify's own engine against the plugin: `make workflows`."""
