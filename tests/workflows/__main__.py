@@ -67,7 +67,7 @@ async def engine(python: str, directory: Path, socket: Path) -> AsyncIterator[En
     runner.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
     runner.chmod(0o755)
     process = await asyncio.create_subprocess_exec(
-        str(Path(python).absolute()), str(_HERE / "engine.py"), stdin=asyncio.subprocess.PIPE,
+        python, str(_HERE / "engine.py"), stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE, limit=1 << 24, cwd=directory,
         env={"PATH": "/usr/bin:/bin", "HOME": str(directory), "SLIM_BINARY_PATH": str(runner),
              SOCKET: str(socket)},
@@ -144,4 +144,4 @@ async def _missing(mem9: DevServer, wanted: set[str]) -> set[str]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="make workflows", description=__doc__)
     parser.add_argument("--engine", required=True, help="a Python that has graphon")
-    raise SystemExit(asyncio.run(main(parser.parse_args().engine)))
+    raise SystemExit(asyncio.run(main(str(Path(parser.parse_args().engine).absolute()))))
