@@ -13,9 +13,9 @@ from mem9_async.queue.clock import Clock
 from mem9_async.queue.journal import Journal
 from mem9_async.queue.journal.reports import Reports
 from mem9_async.queue.parking import Parking
-from mem9_async.runtime.matching import Matcher
 from mem9_async.runtime.notices import Notices
 from mem9_async.runtime.underway import LOOKED_AT, Underway
+from mem9_async.text.matching import Matcher
 
 log = structlog.get_logger()
 

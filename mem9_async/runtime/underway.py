@@ -13,7 +13,7 @@ from itertools import islice
 from mem9_async.models.job import Payload
 from mem9_async.models.memory import SearchQuery
 from mem9_async.models.space import Lane, Space
-from mem9_async.runtime.matching import Matcher, normalise
+from mem9_async.text.matching import Matcher, normalise
 
 LOOKED_AT = 300  # newest of a scope that a search compares
 _LOOKED_AT_FIRST = 20  # and of these at one time, then four times as many

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict
 from mem9_async.models.errors import InvalidRequest
 from mem9_async.models.job import QueueCommand
 from mem9_async.models.memory import ListQuery, MemoryChange, SearchQuery
-from mem9_async.tools import access, fields, hints
+from mem9_async.text.rephrase import suggest_queries
+from mem9_async.tools import access, fields
 from mem9_async.tools.access import Access, Isolation
 from mem9_async.tools.call import Call
 from mem9_async.tools.content import MAX_PINNED_BYTES, checked_size, checked_tags, own_words
@@ -125,7 +126,7 @@ def _second(first: SearchQuery) -> SearchQuery | None:
     """
     if first.memory_type in (None, "insight", "pinned"):
         return first.model_copy(update={"memory_type": _ALL_FACTS, "limit": SEARCH_MAX})
-    suggested = next(iter(hints.suggest_queries(first.query)), None)
+    suggested = next(iter(suggest_queries(first.query)), None)
     return None if suggested is None else first.model_copy(update={"query": suggested})
 
 

@@ -6,9 +6,10 @@ from pydantic import JsonValue
 
 from mem9_async.models.job import JobState
 from mem9_async.models.memory import ChainSource, Memory, SearchQuery, SearchResult
-from mem9_async.tools import hints
+from mem9_async.text.rephrase import suggest_queries
 from mem9_async.tools.context import prompt_context
 from mem9_async.tools.payloads import Answer, Failure, Part, Retry
+from mem9_async.tools.retry_hint import retry_sentence
 
 LOW_SCORE = 0.3
 _PENDING_AFTER_S = 30.0  # mem9 takes seconds to minutes; nothing shorter is worth a metered recall
@@ -88,7 +89,7 @@ class SearchAnswer(Answer):
             # A refusal of our own says itself what to do; mem9's answer, or none, needs the
             # sentence.
             if failure.status_code is not None or advice.retryable:
-                told["retry_hint"] = hints.retry_sentence(
+                told["retry_hint"] = retry_sentence(
                     advice.reason,
                     (),
                     advice.after_s,
@@ -150,7 +151,7 @@ def _retry(query: SearchQuery, result: SearchResult) -> Retry | None:
         return None
     suggested = tuple(
         suggestion
-        for suggestion in hints.suggest_queries(query.query)
+        for suggestion in suggest_queries(query.query)
         if suggestion != result.effective_query
     )
     if result.pending:
@@ -173,7 +174,7 @@ def _sentence(retry: Retry, result: SearchResult) -> str:
     if not retry.retryable and retry.reason != "pending_writes":
         how = "by a wider search" if result.second == "widened" else "in other words"
         return f"Nothing better was found {how} either; do not search again, go on without."
-    return hints.retry_sentence(
+    return retry_sentence(
         retry.reason, retry.suggested_queries or (), retry.after_s, retryable=retry.retryable
     )
 

@@ -5,8 +5,8 @@ import pytest
 from mem9_async.models.job import Message, Pinned, Turn
 from mem9_async.models.memory import SearchQuery
 from mem9_async.runtime import underway
-from mem9_async.runtime.matching import Matcher
 from mem9_async.runtime.underway import Underway
+from mem9_async.text.matching import Matcher
 from tests.queue.builders import KEY, START, lane, space, turn
 from tests.queue.clock import FakeClock
 

@@ -1,4 +1,4 @@
-"""Words that say nothing about what a memory is about: shared by matching and query hints.
+"""Words that say nothing about what a memory is about: for matching and for suggested queries.
 
 Latin words are casefolded and without accents; apostrophes are straight.
 """
@@ -63,3 +63,28 @@ WEAK_WORDS = word_set("""
 """)
 
 STOP_WORDS = ENGLISH_STOP_WORDS | CHINESE_STOP_WORDS | JAPANESE_STOP_WORDS | KOREAN_STOP_WORDS
+
+#: What questions hold and facts do not: dropped from suggested queries alone.
+ASKING_WORDS = word_set("""
+    whats whos wheres whens hows called titled kind sort usually normally moment while again
+    question want wondering wonder think 내가 제가 나는 저는
+""")
+PORTUGUESE_STOP_WORDS = word_set("""
+    a o as os um uma uns umas de do da dos das em no na nos nas ao aos por para com sem sobre ou
+    pelo pela pelos pelas que qual quais quem onde aonde quando como quanto quanta quantos quantas
+    porque se eu me mim meu minha meus minhas voce tu te seu sua seus suas nosso nossa ele ela eles
+    elas este essa esse e sou es somos sao era foi esta estao estou estava tem tenho temos ter ha
+    nao sim ja chama chamo lembra sabe diga dizer disse favor ola oi obrigado obrigada vou usamos
+""")
+SPANISH_STOP_WORDS = word_set("""
+    a al el la los las un una unos unas de del en por para con sin sobre y o u e lo le les se que
+    cual cuales quien quienes donde adonde cuando como cuanto cuanta cuantos cuantas porque yo me
+    mi mis mio tu te tus usted su sus nos nuestro nuestra ellos ellas este esta ese esa es son soy
+    eres somos era fue estan estoy estaba hay ha he tengo tiene tienes no si ya llama llamo
+    recuerdas sabes dime decir dijo favor hola gracias voy puedo usamos
+""")
+#: A verb follows these, and the name that follows one of `AUXILIARIES`.
+SUBJECT_WORDS = word_set("i we you he she they eu yo me onde donde adonde aonde nao no")
+AUXILIARIES = word_set("do does did is are was were has have had can could will would should")
+#: Words that are suggested only where there is nothing better.
+VAGUE_WORDS = WEAK_WORDS | word_set("nome nombre favorito favorita 名字 名前 使 time get use using")

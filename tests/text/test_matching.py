@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mem9_async.runtime import stop_words
-from mem9_async.runtime.matching import Matcher, matches, normalise
+from mem9_async.text import stop_words
+from mem9_async.text.matching import Matcher, matches, normalise
 
 FOUND = [
     # English: the fact as the user said it, before mem9 has rewritten it

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from mem9_async.runtime.stop_words import (
+from mem9_async.text.stop_words import (
     CHINESE_KEPT_WORDS,
     CHINESE_STOP_WORDS,
     JAPANESE_STOP_WORDS,

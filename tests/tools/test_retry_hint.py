@@ -2,7 +2,7 @@
 
 import pytest
 
-from mem9_async.tools.hints import retry_sentence
+from mem9_async.tools.retry_hint import retry_sentence
 
 REASONS = (
     "no_match",
