@@ -1,6 +1,6 @@
 # Everything runs from a fresh clone: `make demo`, `make test`. Needs Python 3.12 and make.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench chaos mem9 workflows package serve doctor requirements clean
+.PHONY: help setup demo test lint format bench chaos mem9 workflows host package serve doctor requirements clean
 
 # With pyenv, `.python-version` turns the `uv` of another Python into a shim that exits 127:
 # finding a uv proves nothing, running it does.
@@ -21,6 +21,7 @@ help:
 	@echo 'make chaos         the long fault runs'
 	@echo 'make mem9          the embedded mem9 beside a real one: SERVER=http://... KEY=...'
 	@echo 'make workflows     Dify workflow files through Dify's own engine and the plugin'
+	@echo 'make host          the same on a real plugin daemon: DAEMON=<its server> CLI=<its command line>'
 	@echo 'make package       dist/mem9_async-<version>.difypkg'
 	@echo 'make serve         the embedded mem9 alone'
 	@echo 'make doctor        what is wrong with this machine or configuration'
@@ -74,6 +75,9 @@ workflows: setup .venv-workflows/.complete
 	$(UV) venv --quiet --clear --python $(PY) .venv-workflows
 	$(UV) pip sync --quiet --python .venv-workflows/bin/python --require-hashes $<
 	@touch $@
+
+host: setup
+	@$(PY) -m benchmarks.host $(if $(DAEMON),--daemon $(DAEMON)) $(if $(CLI),--cli $(CLI)) $(ARGS)
 
 package: setup
 	$(PY) -m mem9_async package $(ARGS)

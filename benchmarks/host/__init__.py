@@ -1,0 +1,1 @@
+"""The plugin on a real plugin daemon: `make host DAEMON=... CLI=...`."""
