@@ -2,7 +2,7 @@
 
 import dify_plugin  # noqa: F401  first of all imports: it patches the process with gevent
 
-from mem9_async.runtime.host import serve
+from mem9_async.runtime.host.entrypoint import serve
 
 if __name__ == "__main__":
     serve()

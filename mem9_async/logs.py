@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import structlog
 from pydantic_core import to_json
 
-from mem9_async.queue.ids import uuid7
+from mem9_async.queue.uuid7 import uuid7
 
 _MAX_LINE_BYTES = 4096
 _MAX_RELAYED = 20_000

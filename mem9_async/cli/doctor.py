@@ -26,8 +26,8 @@ from mem9_async.client.redaction import without_key
 from mem9_async.models.errors import RequestFailed
 from mem9_async.models.outcome import ErrorType
 from mem9_async.models.space import Space
-from mem9_async.runtime import mounts
-from mem9_async.runtime.places import data_directory, journal_directory
+from mem9_async.runtime.storage import mounts
+from mem9_async.runtime.storage.paths import data_directory, journal_directory
 from mem9_async.settings import Settings
 from mem9_async.version import VERSION
 

@@ -30,7 +30,7 @@ from mem9_async.cli.answers import (
     endpoint_answer,
 )
 from mem9_async.cli.requests import Parameters, Request, endpoint_call, tool_call, validation
-from mem9_async.runtime.splitter import LineSplitter
+from mem9_async.runtime.host.line_splitter import LineSplitter
 
 # How the SDK starts its lines (pydantic's field order); anything else is parsed in full.
 _SESSION = b'{"event":"session","session_id":"'

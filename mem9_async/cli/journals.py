@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mem9_async.models.outcome import Confirmation
+from mem9_async.queue.claims import claim_orphans
 from mem9_async.queue.journal import Journal, JournalError
 from mem9_async.queue.journal.census import Census
 from mem9_async.queue.journal.reports import Reports
-from mem9_async.queue.ownership import claim_orphans
 from mem9_async.queue.sealing import Sealer, load_secret
-from mem9_async.runtime.places import data_directory, journal_directory, key_file
+from mem9_async.runtime.storage.paths import data_directory, journal_directory, key_file
 from mem9_async.settings import Settings
 
 

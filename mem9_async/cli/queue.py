@@ -19,7 +19,7 @@ from mem9_async.cli.journals import Closed, OpenJournal
 from mem9_async.models.job import JobState, QueueCommand
 from mem9_async.queue.journal.census import Census
 from mem9_async.runtime.app import App
-from mem9_async.runtime.storage import Storage, open_storage
+from mem9_async.runtime.storage.storage import Storage, open_storage
 from mem9_async.settings import Settings
 
 _POLL_S = 0.1

@@ -1,13 +1,13 @@
 """The mem9 client: one object for everything the plugin asks of mem9."""
 
-from mem9_async.client.addresses import read_headers
-from mem9_async.client.asking import Asker, addresses_of, unreadable
-from mem9_async.client.delivery import Delivery
-from mem9_async.client.inflight import InFlight
+from mem9_async.client.batch_sender import Delivery
 from mem9_async.client.memories import Memories
-from mem9_async.client.notices import route_notice
+from mem9_async.client.pool import SEARCH_BODY_MAX, Pool, Request
+from mem9_async.client.reader import Asker, addresses_of, unreadable
+from mem9_async.client.responses.notices import route_notice
 from mem9_async.client.search import search
-from mem9_async.client.session import SEARCH_BODY_MAX, Pool, Request
+from mem9_async.client.single_flight import InFlight
+from mem9_async.client.urls import read_headers
 from mem9_async.client.wire import StoreBody, parse, parse_list
 from mem9_async.models.batch import Batch
 from mem9_async.models.errors import RequestFailed

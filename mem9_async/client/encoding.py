@@ -5,7 +5,7 @@ from urllib.parse import quote
 from pydantic import JsonValue
 from pydantic_core import to_json
 
-from mem9_async.client.sanitise import strip_messages
+from mem9_async.client.recalled_text import strip_messages
 from mem9_async.models.batch import Batch
 from mem9_async.models.job import Pinned
 from mem9_async.models.memory import ListQuery, MemoryChange, SearchQuery

@@ -4,9 +4,9 @@ import ssl
 
 import aiohttp
 
-from mem9_async.client.causes import cause_of
+from mem9_async.client.pool import PoolTimeout
 from mem9_async.client.proxies import UnusableProxy
-from mem9_async.client.session import PoolTimeout
+from mem9_async.client.responses.transport_errors import cause_of
 from mem9_async.models.outcome import ErrorType, Outcome
 
 # Everything `Pool.exchange` raises for what a network, a server or an address can do.

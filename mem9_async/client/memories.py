@@ -2,13 +2,13 @@
 
 from yarl import URL
 
-from mem9_async.client.addresses import read_headers, write_headers
-from mem9_async.client.asking import Asker, addresses_of, unreadable
 from mem9_async.client.encoding import DELETE_MAX_IDS, change_body, ids_body, list_params
 from mem9_async.client.mapping import memory
-from mem9_async.client.notices import success_notice
 from mem9_async.client.paging import window
-from mem9_async.client.session import LIST_BODY_MAX, SEARCH_BODY_MAX, Request
+from mem9_async.client.pool import LIST_BODY_MAX, SEARCH_BODY_MAX, Request
+from mem9_async.client.reader import Asker, addresses_of, unreadable
+from mem9_async.client.responses.notices import success_notice
+from mem9_async.client.urls import read_headers, write_headers
 from mem9_async.client.wire import DeletedBody, MemoryBody, parse, parse_list
 from mem9_async.models.errors import NotFound, PartlyDeleted, RequestFailed, VersionConflict
 from mem9_async.models.memory import Deletion, ListQuery, Memory, MemoryChange, MemoryPage

@@ -3,13 +3,13 @@
 import asyncio
 import random
 
-from mem9_async.client.addresses import read_headers
-from mem9_async.client.again import pause_s
-from mem9_async.client.asking import Asker, addresses_of, unreadable
 from mem9_async.client.encoding import search_params
 from mem9_async.client.mapping import found, ranked
-from mem9_async.client.notices import spoken_notice, usage_notice
-from mem9_async.client.session import SEARCH_BODY_MAX, Request, Response
+from mem9_async.client.pool import SEARCH_BODY_MAX, Request, Response
+from mem9_async.client.reader import Asker, addresses_of, unreadable
+from mem9_async.client.responses.notices import spoken_notice, usage_notice
+from mem9_async.client.search_retry import pause_s
+from mem9_async.client.urls import read_headers
 from mem9_async.client.wire import parse_list
 from mem9_async.models.errors import RequestFailed
 from mem9_async.models.memory import SearchQuery, SearchResult

@@ -17,11 +17,11 @@ from mem9_async.models.key_check import explained
 from mem9_async.models.memory import KeyState
 from mem9_async.models.outcome import Confirmation, ErrorType, Outcome
 from mem9_async.queue import failpoints
+from mem9_async.queue.circuit import Endpoints
 from mem9_async.queue.clock import Clock
-from mem9_async.queue.endpoints import Endpoints
 from mem9_async.queue.journal import Journal, JournalCorrupt, JournalError, JournalFull
+from mem9_async.queue.lane_state import Limits, Ready
 from mem9_async.queue.lanes import Lanes
-from mem9_async.queue.lines import Limits, Ready
 from mem9_async.queue.parking import Parking
 from mem9_async.queue.policy import Decision, Health, Move, Policy, Situation
 from mem9_async.queue.records import Frozen, FrozenRef

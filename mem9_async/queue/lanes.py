@@ -7,8 +7,8 @@ turns, then the lanes inside a space, so that one busy tenant cannot starve the 
 import heapq
 from collections import deque
 
-from mem9_async.queue.endpoints import Endpoints
-from mem9_async.queue.lines import LaneLine, Limits, Ready, SpaceLine
+from mem9_async.queue.circuit import Endpoints
+from mem9_async.queue.lane_state import LaneLine, Limits, Ready, SpaceLine
 from mem9_async.queue.records import Backlog, FrozenRef
 
 _EPSILON_S = 1e-6

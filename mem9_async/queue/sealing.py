@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from mem9_async.queue import directories
+from mem9_async.queue import synced_directories
 
 _NONCE_BYTES = 12
 _KEY_BYTES = 32
@@ -64,10 +64,10 @@ def load_secret(configured: str | None, key_file: Path, *, known: bytes | None =
     if configured:
         return hashlib.sha256(configured.encode()).digest()
     if not key_file.exists():
-        directories.make(key_file.parent)
+        synced_directories.make(key_file.parent)
         _make_secret(key_file, known or secrets.token_bytes(_KEY_BYTES))
     # Whoever made it: a journal must not outlast the name of its key.
-    directories.sync(key_file.parent)
+    synced_directories.sync(key_file.parent)
     return _read_secret(key_file)
 
 

@@ -17,9 +17,9 @@ from mem9_async.models.job import JobState, NewJob, QueueCommand, QueueReport, R
 from mem9_async.models.memory import SearchQuery, SearchResult
 from mem9_async.models.outcome import Confirmation, ErrorType, Outcome
 from mem9_async.models.space import Space
+from mem9_async.queue.circuit import Endpoints
 from mem9_async.queue.clock import SteadyClock
 from mem9_async.queue.deliverer import Deliverer
-from mem9_async.queue.endpoints import Endpoints
 from mem9_async.queue.journal import JournalError
 from mem9_async.queue.journal.recovery import Recovery
 from mem9_async.queue.journal.reports import Reports
@@ -28,23 +28,23 @@ from mem9_async.queue.parking import Parking
 from mem9_async.queue.policy import Decision, Move, Policy
 from mem9_async.queue.records import Frozen
 from mem9_async.queue.troubles import place_of
-from mem9_async.runtime import configured
-from mem9_async.runtime.accepting import Accepting
-from mem9_async.runtime.adoption import Adoption
-from mem9_async.runtime.delivered import Delivered
-from mem9_async.runtime.direct import Direct
-from mem9_async.runtime.health import Health
-from mem9_async.runtime.last_call import LastCall
-from mem9_async.runtime.news import News
-from mem9_async.runtime.notices import Notices
-from mem9_async.runtime.recall import Recall
-from mem9_async.runtime.reporting import Reporting
-from mem9_async.runtime.rotation import Rotation
-from mem9_async.runtime.storage import Storage
-from mem9_async.runtime.underway import Underway
-from mem9_async.runtime.unkept import Unkept
-from mem9_async.runtime.upkeep import Upkeep
-from mem9_async.runtime.waiting import Waiting
+from mem9_async.runtime import components
+from mem9_async.runtime.intake.accepting import Accepting
+from mem9_async.runtime.intake.inline_delivery import Direct
+from mem9_async.runtime.intake.last_call import LastCall
+from mem9_async.runtime.intake.outcome_waiters import Waiting
+from mem9_async.runtime.intake.unkept import Unkept
+from mem9_async.runtime.recall.pending_writes import Underway
+from mem9_async.runtime.recall.recall import Recall
+from mem9_async.runtime.recall.usage_notices import Notices
+from mem9_async.runtime.status.delivered import Delivered
+from mem9_async.runtime.status.health import Health
+from mem9_async.runtime.status.news import News
+from mem9_async.runtime.status.queue_report import Reporting
+from mem9_async.runtime.storage.storage import Storage
+from mem9_async.runtime.upkeep.adopter import Adoption
+from mem9_async.runtime.upkeep.key_rotation import Rotation
+from mem9_async.runtime.upkeep.maintainer import Upkeep
 from mem9_async.settings import Settings
 
 log = structlog.get_logger()
@@ -66,15 +66,15 @@ class App:
         self._tasks: set[asyncio.Task[None]] = set()
         rng = random.Random()  # noqa: S311  jitter, not secrets
         journal = storage.journal
-        limits = configured.limits(settings)
-        endpoints = self._endpoints = Endpoints(configured.endpoint_limits(settings), rng)
-        self.client = configured.client(settings)
+        limits = components.limits(settings)
+        endpoints = self._endpoints = Endpoints(components.endpoint_limits(settings), rng)
+        self.client = components.client(settings)
         self.lanes = Lanes(limits, endpoints)
         self.parking = Parking(journal, self.lanes)
         self.recovery = Recovery(journal)
         self._delivered = Delivered()
         self._waiting = Waiting()
-        self._policy = Policy(configured.waits(settings), rng)
+        self._policy = Policy(components.waits(settings), rng)
         self._news = News(self.clock.now)
         self._notices = Notices(route=self.client, now=self.clock.now, spawn=self._spawn)
         self.underway = Underway(window_s=settings.recent_window_ms / 1000, now=self.clock.now)

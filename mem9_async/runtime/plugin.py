@@ -24,9 +24,9 @@ from mem9_async.models.memory import (
 from mem9_async.models.space import Space
 from mem9_async.queue.journal import JournalError
 from mem9_async.runtime.app import App
-from mem9_async.runtime.beginning import begun, moved, place_for
-from mem9_async.runtime.loop import LoopThread
-from mem9_async.runtime.storage import Storage, ephemeral
+from mem9_async.runtime.loop_thread import LoopThread
+from mem9_async.runtime.startup import begun, moved, place_for
+from mem9_async.runtime.storage.storage import Storage, ephemeral
 from mem9_async.settings import Settings
 
 log = structlog.get_logger()

@@ -6,12 +6,12 @@ from typing import Any
 from dify_plugin import Tool
 
 from mem9_async.runtime import current
-from mem9_async.tools import answer, calls
-from mem9_async.tools.memory_payload import DeleteAnswer
+from mem9_async.tools import handlers, invocation
+from mem9_async.tools.answers.memories import DeleteAnswer
 
 
 class MemoryDeleteTool(Tool):
     """Deletes memories by their ids."""
 
     def _invoke(self, tool_parameters: dict[str, Any]) -> Iterable[Any]:
-        return answer.reply(self, tool_parameters, calls.delete, DeleteAnswer, current.get)
+        return invocation.reply(self, tool_parameters, handlers.delete, DeleteAnswer, current.get)

@@ -6,12 +6,14 @@ from typing import Any
 from dify_plugin import Tool
 
 from mem9_async.runtime import current
-from mem9_async.tools import answer, calls
-from mem9_async.tools.memory_payload import ListAnswer
+from mem9_async.tools import handlers, invocation
+from mem9_async.tools.answers.memories import ListAnswer
 
 
 class MemoryListTool(Tool):
     """Pages through a space's memories."""
 
     def _invoke(self, tool_parameters: dict[str, Any]) -> Iterable[Any]:
-        return answer.reply(self, tool_parameters, calls.list_memories, ListAnswer, current.get)
+        return invocation.reply(
+            self, tool_parameters, handlers.list_memories, ListAnswer, current.get
+        )

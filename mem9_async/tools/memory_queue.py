@@ -6,12 +6,12 @@ from typing import Any
 from dify_plugin import Tool
 
 from mem9_async.runtime import current
-from mem9_async.tools import answer, calls
-from mem9_async.tools.queue_payload import QueueAnswer
+from mem9_async.tools import handlers, invocation
+from mem9_async.tools.answers.queue import QueueAnswer
 
 
 class MemoryQueueTool(Tool):
     """Shows and nudges the write queue."""
 
     def _invoke(self, tool_parameters: dict[str, Any]) -> Iterable[Any]:
-        return answer.reply(self, tool_parameters, calls.queue, QueueAnswer, current.get)
+        return invocation.reply(self, tool_parameters, handlers.queue, QueueAnswer, current.get)

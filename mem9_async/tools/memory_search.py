@@ -6,12 +6,12 @@ from typing import Any
 from dify_plugin import Tool
 
 from mem9_async.runtime import current
-from mem9_async.tools import answer, calls
-from mem9_async.tools.search_payload import SearchAnswer
+from mem9_async.tools import handlers, invocation
+from mem9_async.tools.answers.search import SearchAnswer
 
 
 class MemorySearchTool(Tool):
     """Recalls memories, and knows what is still on its way."""
 
     def _invoke(self, tool_parameters: dict[str, Any]) -> Iterable[Any]:
-        return answer.reply(self, tool_parameters, calls.search, SearchAnswer, current.get)
+        return invocation.reply(self, tool_parameters, handlers.search, SearchAnswer, current.get)

@@ -6,12 +6,12 @@ from typing import Any
 from dify_plugin import Tool
 
 from mem9_async.runtime import current
-from mem9_async.tools import answer, calls
-from mem9_async.tools.store_payload import StoreAnswer
+from mem9_async.tools import handlers, invocation
+from mem9_async.tools.answers.store import StoreAnswer
 
 
 class MemoryStoreTool(Tool):
     """Takes a memory into the write queue; answers before mem9 does."""
 
     def _invoke(self, tool_parameters: dict[str, Any]) -> Iterable[Any]:
-        return answer.reply(self, tool_parameters, calls.store, StoreAnswer, current.get)
+        return invocation.reply(self, tool_parameters, handlers.store, StoreAnswer, current.get)

@@ -6,12 +6,12 @@ from typing import Any
 from dify_plugin import Tool
 
 from mem9_async.runtime import current
-from mem9_async.tools import answer, calls
-from mem9_async.tools.memory_payload import UpdateAnswer
+from mem9_async.tools import handlers, invocation
+from mem9_async.tools.answers.memories import UpdateAnswer
 
 
 class MemoryUpdateTool(Tool):
     """Changes one memory."""
 
     def _invoke(self, tool_parameters: dict[str, Any]) -> Iterable[Any]:
-        return answer.reply(self, tool_parameters, calls.update, UpdateAnswer, current.get)
+        return invocation.reply(self, tool_parameters, handlers.update, UpdateAnswer, current.get)

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from mem9_async.models.job import Message, NewJob, Turn
 from mem9_async.models.space import Lane, Space
-from mem9_async.runtime.storage import open_storage
+from mem9_async.runtime.storage.storage import open_storage
 from mem9_async.settings import Settings
 from tests.chaos.row import Row, over, row, upkeep
 from tests.faults import plugin as plugins

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from mem9_async.cli import doctor
-from mem9_async.runtime import mounts
+from mem9_async.runtime.storage import mounts
 from mem9_async.settings import Settings
 from tests.cli.conftest import Served
 from tests.client.peers import http, peer, says

@@ -17,7 +17,7 @@ from mem9_async.cli.app import app
 from mem9_async.models.job import Message, NewJob, Turn
 from mem9_async.models.outcome import ErrorType, Outcome
 from mem9_async.models.space import Lane, Space
-from mem9_async.runtime.storage import Storage, open_storage
+from mem9_async.runtime.storage.storage import Storage, open_storage
 from mem9_async.settings import Settings
 from tests.cli.conftest import Served
 

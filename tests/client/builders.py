@@ -6,7 +6,7 @@ from pydantic import JsonValue, SecretStr
 
 from mem9_async.client.client import Mem9Client
 from mem9_async.client.encoding import encode
-from mem9_async.client.session import Response
+from mem9_async.client.pool import Response
 from mem9_async.models.batch import Batch
 from mem9_async.models.job import Message, Pinned, Turn
 from mem9_async.models.memory import ListQuery, SearchQuery

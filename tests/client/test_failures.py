@@ -9,8 +9,8 @@ import pytest
 from aiohttp.client_reqrep import ConnectionKey
 
 from mem9_async.client.failures import FAILURES, of_failure
+from mem9_async.client.pool import ConnectionDied, PoolTimeout
 from mem9_async.client.proxies import UnusableProxy
-from mem9_async.client.session import ConnectionDied, PoolTimeout
 from mem9_async.models.outcome import ErrorType
 from tests.client.builders import KEY
 

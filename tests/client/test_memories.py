@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from mem9_async.client.client import Mem9Client
 from mem9_async.client.encoding import encode
-from mem9_async.client.session import LIST_BODY_MAX
+from mem9_async.client.pool import LIST_BODY_MAX
 from mem9_async.models.errors import NotFound, PartlyDeleted, RequestFailed, VersionConflict
 from mem9_async.models.memory import Deletion, ListQuery, MemoryChange
 from mem9_async.models.outcome import ErrorType
@@ -305,7 +305,7 @@ async def test_a_rate_limit_is_waited_out_by_reads_and_changes(
             waited.append(delay_s)
         await sleep(0)
 
-    monkeypatch.setattr("mem9_async.client.asking.asyncio.sleep", noted)
+    monkeypatch.setattr("mem9_async.client.reader.asyncio.sleep", noted)
     limited = says(http(429, b'{"error":"rate limit exceeded"}'))
     memory = says(http(200, b'{"id":"m1","content":"x","version":1,"deleted":1,"memories":[]}'))
     async with peer(limited, memory) as mem9:

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from pydantic import JsonValue
 
-from mem9_async.client.asking import Asker
 from mem9_async.client.client import Mem9Client
-from mem9_async.client.session import Request, Response
+from mem9_async.client.pool import Request, Response
+from mem9_async.client.reader import Asker
 from mem9_async.models.errors import RequestFailed
 from mem9_async.models.outcome import ErrorType, Meter, Outcome
 from tests.client import builders

@@ -11,12 +11,12 @@ from pathlib import Path
 import structlog
 from structlog.testing import capture_logs
 
+from mem9_async.queue.claims import claim_orphans
 from mem9_async.queue.journal import JournalError
+from mem9_async.queue.journal.adoption import Takeover
 from mem9_async.queue.journal.recovery import Recovery
-from mem9_async.queue.journal.takeover import Takeover
-from mem9_async.queue.ownership import claim_orphans
-from mem9_async.runtime.places import journal_directory
-from mem9_async.runtime.storage import Storage, open_claimed, open_storage
+from mem9_async.runtime.storage.paths import journal_directory
+from mem9_async.runtime.storage.storage import Storage, open_claimed, open_storage
 from mem9_async.settings import Settings
 from tests.queue.builders import HOUR_S, START, job
 

@@ -4,9 +4,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from mem9_async.queue.journal.payloads import SEALED_COLUMNS, SealedJob, reseal
+from mem9_async.queue.journal.sealed_jobs import SEALED_COLUMNS, SealedJob, reseal
 from mem9_async.queue.sealing import Sealer, load_secret
-from mem9_async.runtime.places import journal_directory, key_file
+from mem9_async.runtime.storage.paths import journal_directory, key_file
 
 
 def to_version_1(data: Path) -> int:

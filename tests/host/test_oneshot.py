@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mem9_async.runtime.last_call import REASON
+from mem9_async.runtime.intake.last_call import REASON
 from tests.faults.scripts import error, hang
 from tests.faults.server import FaultServer, RefusedPort
 from tests.host.oneshot import run_once

@@ -219,13 +219,13 @@ def test_a_call_has_an_end_whatever_breaks_it_off(tmp_path: Path, error: str) ->
     main = f"""
 import dify_plugin
 from gevent import GreenletExit
-from mem9_async.tools import calls
+from mem9_async.tools import handlers
 
 def broken(call, backend):
     raise {error}
 
-calls.store = broken
-from mem9_async.runtime.host import serve
+handlers.store = broken
+from mem9_async.runtime.host.entrypoint import serve
 serve()
 """
     with piped(tmp_path, command=("-c", main)) as process:

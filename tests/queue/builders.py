@@ -5,8 +5,8 @@ from pydantic import SecretStr
 from mem9_async.models.job import Message, NewJob, Pinned, Turn
 from mem9_async.models.outcome import ErrorType, Outcome
 from mem9_async.models.space import Lane, Space
-from mem9_async.queue.endpoints import EndpointLimits
-from mem9_async.queue.lines import Limits
+from mem9_async.queue.circuit import EndpointLimits
+from mem9_async.queue.lane_state import Limits
 from mem9_async.queue.policy import Waits
 
 START = 1_800_000_000.0

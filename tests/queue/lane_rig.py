@@ -4,9 +4,9 @@ import random
 from collections import deque
 from dataclasses import dataclass, field, replace
 
-from mem9_async.queue.endpoints import EndpointLimits, Endpoints
+from mem9_async.queue.circuit import EndpointLimits, Endpoints
+from mem9_async.queue.lane_state import Limits, Ready
 from mem9_async.queue.lanes import Lanes
-from mem9_async.queue.lines import Limits, Ready
 from mem9_async.queue.records import Backlog, FrozenRef
 from tests.queue.builders import BASE_URL, LIMITS, START
 

@@ -12,10 +12,10 @@ from mem9_async.models.job import NewJob
 from mem9_async.models.memory import KeyState
 from mem9_async.models.outcome import Confirmation, Outcome
 from mem9_async.models.space import Space
+from mem9_async.queue.circuit import EndpointLimits, Endpoints
 from mem9_async.queue.deliverer import Deliverer
-from mem9_async.queue.endpoints import EndpointLimits, Endpoints
+from mem9_async.queue.lane_state import Limits
 from mem9_async.queue.lanes import Lanes
-from mem9_async.queue.lines import Limits
 from mem9_async.queue.parking import Parking
 from mem9_async.queue.policy import Decision, Move, Policy, Waits
 from mem9_async.queue.records import Appended, Frozen

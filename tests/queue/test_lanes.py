@@ -5,9 +5,9 @@ import random
 
 import pytest
 
-from mem9_async.queue.endpoints import EndpointLimits, Endpoints
+from mem9_async.queue.circuit import EndpointLimits, Endpoints
+from mem9_async.queue.lane_state import Limits
 from mem9_async.queue.lanes import Lanes
-from mem9_async.queue.lines import Limits
 from mem9_async.queue.records import Backlog, FrozenRef
 from tests.queue.builders import BASE_URL, ENDPOINT_LIMITS, LIMITS, START
 from tests.queue.lane_rig import LaneRig

@@ -6,8 +6,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from mem9_async.queue.endpoints import EndpointLimits
-from mem9_async.queue.lines import Limits
+from mem9_async.queue.circuit import EndpointLimits
+from mem9_async.queue.lane_state import Limits
 from tests.queue.builders import ENDPOINT_LIMITS, LIMITS
 from tests.queue.lane_rig import OPEN_DOORS, Held, LaneRig
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from mem9_async.models.outcome import ErrorType
-from mem9_async.queue.endpoints import Endpoints
-from mem9_async.queue.journal.takeover import Takeover
+from mem9_async.queue.circuit import Endpoints
+from mem9_async.queue.journal.adoption import Takeover
 from mem9_async.queue.lanes import Lanes
 from mem9_async.queue.parking import Parking
 from mem9_async.queue.policy import Decision, Health, Move, Policy

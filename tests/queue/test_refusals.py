@@ -8,7 +8,7 @@ import pytest
 from mem9_async.models.batch import Batch
 from mem9_async.models.memory import KeyState
 from mem9_async.models.outcome import ErrorType, Outcome
-from mem9_async.queue.endpoints import CircuitState
+from mem9_async.queue.circuit import CircuitState
 from mem9_async.queue.policy import Move
 from tests.queue.builders import BASE_URL, HOUR_S, KEY, START, failure, job
 from tests.queue.rack import TAKEN, Rack, always, first

@@ -7,7 +7,7 @@ import pytest
 
 from mem9_async.models.batch import Batch
 from mem9_async.models.outcome import OF_ONE_SPACE, ErrorType, Outcome
-from mem9_async.queue.endpoints import CircuitState
+from mem9_async.queue.circuit import CircuitState
 from mem9_async.queue.policy import Move
 from tests.queue.builders import BASE_URL, HOUR_S, START, WAITS, failure, job
 from tests.queue.rack import TAKEN, Answer, Rack, always

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from mem9_async.models.batch import Batch
 from mem9_async.models.outcome import Confirmation, Outcome
-from mem9_async.queue.ownership import claim_orphans
+from mem9_async.queue.claims import claim_orphans
 from mem9_async.runtime.app import App
-from mem9_async.runtime.beginning import begun
-from mem9_async.runtime.places import journal_directory
-from mem9_async.runtime.storage import Storage, open_storage
+from mem9_async.runtime.startup import begun
+from mem9_async.runtime.storage.paths import journal_directory
+from mem9_async.runtime.storage.storage import Storage, open_storage
 from mem9_async.settings import Settings
 from tests.queue.builders import job
 

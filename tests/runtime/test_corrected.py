@@ -15,7 +15,7 @@ from mem9_async.models.memory import KeyState
 from mem9_async.models.outcome import Confirmation, ErrorType, Outcome
 from mem9_async.models.space import Lane, Space
 from mem9_async.runtime.app import App
-from mem9_async.runtime.storage import open_storage
+from mem9_async.runtime.storage.storage import open_storage
 from mem9_async.settings import Settings
 from tests.queue.builders import failure
 

@@ -16,7 +16,7 @@ from mem9_async.models.outcome import Confirmation, ErrorType, Outcome
 from mem9_async.models.space import Lane, Space
 from mem9_async.queue.records import Park
 from mem9_async.runtime.app import App
-from mem9_async.runtime.storage import open_storage
+from mem9_async.runtime.storage.storage import open_storage
 from mem9_async.settings import Settings
 
 TAKEN = Outcome(confirmation=Confirmation.ACCEPTED, http_status=202)

@@ -138,7 +138,7 @@ def test_start_that_takes_too_long_is_given_up_and_never_delivers(tmp_path: Path
     """The next start would have a second one beside it that nobody watches."""
     out = _run(
         """
-import mem9_async.runtime.beginning as beginning
+import mem9_async.runtime.startup as beginning
 import mem9_async.runtime.plugin as module
 store("old")
 plugin.close()
@@ -208,7 +208,7 @@ def test_what_was_kept_in_memory_moves_to_the_disk_as_soon_as_it_can_be_used(
     out = _run(
         """
 import mem9_async.runtime.plugin as module
-import mem9_async.runtime.storage as storage
+import mem9_async.runtime.storage.storage as storage
 store("on disk")
 plugin.close()
 plugin._running = None
@@ -244,7 +244,7 @@ def test_a_directory_that_is_gone_for_a_while_costs_no_job(tmp_path: Path) -> No
         """
 import shutil
 import mem9_async.runtime.plugin as module
-import mem9_async.runtime.storage as storage
+import mem9_async.runtime.storage.storage as storage
 for number in range(30):
     store(f"job {number}")
 module._LOOK_AGAIN_S = 0.2

@@ -25,24 +25,24 @@ from mem9_async.models.job import (
 )
 from mem9_async.models.memory import ChainSource, Memory, MemoryPage, SearchResult
 from mem9_async.models.outcome import Action, Confirmation, ErrorType, Outcome, QuotaDenial, Trouble
-from mem9_async.tools import answer, calls
-from mem9_async.tools.memory_payload import DeleteAnswer, GetAnswer, ListAnswer, UpdateAnswer
-from mem9_async.tools.payloads import Answer
-from mem9_async.tools.queue_payload import QueueAnswer
-from mem9_async.tools.search_payload import SearchAnswer
-from mem9_async.tools.store_payload import StoreAnswer
+from mem9_async.tools import handlers, invocation
+from mem9_async.tools.answers.base import Answer
+from mem9_async.tools.answers.memories import DeleteAnswer, GetAnswer, ListAnswer, UpdateAnswer
+from mem9_async.tools.answers.queue import QueueAnswer
+from mem9_async.tools.answers.search import SearchAnswer
+from mem9_async.tools.answers.store import StoreAnswer
 
 from .fakes import FakeBackend, FakeTool, receipt
 
 GOLDEN = Path(__file__).parent / "golden"
 TOOLS: dict[str, tuple[Callable[..., Answer], type[Answer]]] = {
-    "memory_store": (calls.store, StoreAnswer),
-    "memory_search": (calls.search, SearchAnswer),
-    "memory_list": (calls.list_memories, ListAnswer),
-    "memory_get": (calls.get, GetAnswer),
-    "memory_update": (calls.update, UpdateAnswer),
-    "memory_delete": (calls.delete, DeleteAnswer),
-    "memory_queue": (calls.queue, QueueAnswer),
+    "memory_store": (handlers.store, StoreAnswer),
+    "memory_search": (handlers.search, SearchAnswer),
+    "memory_list": (handlers.list_memories, ListAnswer),
+    "memory_get": (handlers.get, GetAnswer),
+    "memory_update": (handlers.update, UpdateAnswer),
+    "memory_delete": (handlers.delete, DeleteAnswer),
+    "memory_queue": (handlers.queue, QueueAnswer),
 }
 URL = "https://console.mem9.example/claim?key=example"
 
@@ -152,7 +152,7 @@ class Scenario:
             setattr(backend, name, value)
         backend.error = self.error
         work, shape = TOOLS[self.tool]
-        answer.reply(tool, self.parameters, work, shape, lambda: backend)
+        invocation.reply(tool, self.parameters, work, shape, lambda: backend)
         return tool
 
 

@@ -3,9 +3,10 @@
 import json
 
 from mem9_async.models.memory import Memory, SearchQuery, SearchResult
-from mem9_async.tools import access, search_payload
+from mem9_async.tools import caller
+from mem9_async.tools.answers import search
+from tests.tools.answers.test_message_lines import store_answer
 from tests.tools.fakes import call
-from tests.tools.test_lines import store_answer
 
 #: The original's answers to the same calls; its sentence is as long as this one.
 _SENTENCE = "x" * 159
@@ -41,7 +42,7 @@ def test_a_search_with_ten_memories_is_at_most_a_third_longer() -> None:
         )
         for number in range(10)
     )
-    query = SearchQuery(space=access.read(call()).space, caller_agent_id="dify", query="what")
+    query = SearchQuery(space=caller.read(call()).space, caller_agent_id="dify", query="what")
     result = SearchResult(effective_query="what", memories=memories, available=10)
     original = {
         "ok": True, "effective_query": "what", "session_scoped": False, "session_id": None,
@@ -53,6 +54,6 @@ def test_a_search_with_ten_memories_is_at_most_a_third_longer() -> None:
         ],
     }  # fmt: skip
 
-    ours = search_payload.found(query, result).as_json()
+    ours = search.found(query, result).as_json()
 
     assert _length(ours) <= 1.35 * _length(original)

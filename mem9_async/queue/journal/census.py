@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from mem9_async.queue.journal.journal import Journal
-from mem9_async.queue.journal.outcomes import open_outcome
-from mem9_async.queue.journal.payloads import SEALED_COLUMNS, SealedJob
+from mem9_async.queue.journal.sealed_jobs import SEALED_COLUMNS, SealedJob
+from mem9_async.queue.journal.sealed_outcomes import open_outcome
 
 
 @dataclass(frozen=True, slots=True)

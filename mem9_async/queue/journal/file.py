@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mem9_async.queue import failpoints
-from mem9_async.queue.ids import uuid7
 from mem9_async.queue.journal import schema
 from mem9_async.queue.journal.connection import connect
 from mem9_async.queue.journal.errors import JournalCorrupt, JournalForeignKey, JournalNewer
 from mem9_async.queue.journal.migrations import MIGRATIONS
 from mem9_async.queue.sealing import Sealer
+from mem9_async.queue.uuid7 import uuid7
 
 # A larger file is not read through at the start: its damage, if any, is met in use.
 _CHECKED_UP_TO_BYTES = 64 * 1024 * 1024

@@ -15,15 +15,15 @@ from pydantic_core import to_json
 from mem9_async.models.job import NewJob
 from mem9_async.models.outcome import Confirmation, Outcome
 from mem9_async.queue import failpoints
-from mem9_async.queue.ids import uuid7
-from mem9_async.queue.journal.addresses import Addresses
+from mem9_async.queue.journal.batch_opener import Opener
 from mem9_async.queue.journal.file import JournalFile
-from mem9_async.queue.journal.opener import Opener
-from mem9_async.queue.journal.outcomes import seal_outcome
+from mem9_async.queue.journal.lane_registry import Addresses
 from mem9_async.queue.journal.parks import Parks
-from mem9_async.queue.journal.payloads import job_place
+from mem9_async.queue.journal.sealed_jobs import job_place
+from mem9_async.queue.journal.sealed_outcomes import seal_outcome
 from mem9_async.queue.records import Appended, Frozen, FrozenRef
 from mem9_async.queue.sealing import Sealer
+from mem9_async.queue.uuid7 import uuid7
 
 IN_FLIGHT, RETRYABLE = 1, 2
 OWN_FIRST_SEQ = 1 << 40  # adopted jobs are numbered downwards from here

@@ -7,7 +7,7 @@ import sqlite3
 import struct
 from collections.abc import Callable
 
-from mem9_async.queue.journal.payloads import reseal
+from mem9_async.queue.journal.sealed_jobs import reseal
 from mem9_async.queue.sealing import Sealer
 
 _ROWS = 500

@@ -2,7 +2,7 @@
 
 from mem9_async.queue import failpoints
 from mem9_async.queue.journal.file import JournalFile
-from mem9_async.queue.journal.outcomes import open_outcome, seal_outcome
+from mem9_async.queue.journal.sealed_outcomes import open_outcome, seal_outcome
 from mem9_async.queue.records import Park
 from mem9_async.queue.sealing import Sealer
 

@@ -7,9 +7,9 @@ from pydantic_core import to_json
 
 from mem9_async.models.outcome import ErrorType, Outcome
 from mem9_async.queue import failpoints
-from mem9_async.queue.journal.consistency import mend
 from mem9_async.queue.journal.journal import DEATHS_ALONE, Journal
-from mem9_async.queue.journal.outcomes import seal_outcome
+from mem9_async.queue.journal.repair.consistency import mend
+from mem9_async.queue.journal.sealed_outcomes import seal_outcome
 from mem9_async.queue.records import Backlog, FrozenRef
 from mem9_async.queue.sealing import SealBroken
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from mem9_async.models.job import JobReport, JobState
 from mem9_async.queue.journal.journal import Journal
-from mem9_async.queue.journal.outcomes import SPOILED, open_outcome
-from mem9_async.queue.journal.payloads import SEALED_COLUMNS, SealedJob
+from mem9_async.queue.journal.sealed_jobs import SEALED_COLUMNS, SealedJob
+from mem9_async.queue.journal.sealed_outcomes import SPOILED, open_outcome
 from mem9_async.queue.records import DeadSpace, SpaceStats, Waiting
 
 _STATES = {0: JobState.AVAILABLE, 4: JobState.DEAD, 5: JobState.CANCELLED}

@@ -15,7 +15,7 @@ import structlog
 from mem9_async.models.outcome import ErrorType, Outcome
 from mem9_async.queue.journal.file import JournalFile
 from mem9_async.queue.journal.journal import Journal
-from mem9_async.queue.journal.outcomes import seal_outcome
+from mem9_async.queue.journal.sealed_outcomes import seal_outcome
 
 log = structlog.get_logger()
 

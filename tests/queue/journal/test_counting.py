@@ -8,7 +8,7 @@ import pytest
 
 from mem9_async.models.outcome import ErrorType
 from mem9_async.queue.journal import JournalFull
-from mem9_async.queue.journal.readdress import Readdress
+from mem9_async.queue.journal.rekeying import Readdress
 from tests.queue.builders import HOUR_S, START, failure, job, space
 from tests.queue.desk import Desk
 

@@ -9,8 +9,8 @@ from typing import TypeGuard
 
 import pytest
 
-from mem9_async.queue.journal import takeover
-from mem9_async.queue.journal.takeover import Takeover
+from mem9_async.queue.journal import adoption
+from mem9_async.queue.journal.adoption import Takeover
 from tests.queue.builders import HOUR_S, START, job
 from tests.queue.desk import Desk, texts
 from tests.queue.journal.disk import Disk, disks
@@ -179,7 +179,7 @@ def test_no_job_is_lost_that_changes_journals(
     durability: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Row 3, 200 cuts of an adoption: a job is in the orphan until it is safe elsewhere."""
-    monkeypatch.setattr(takeover, "_CHUNK_JOBS", 7)
+    monkeypatch.setattr(adoption, "_CHUNK_JOBS", 7)
     directory = tmp_path / "both"
     directory.mkdir()
     with recording(directory) as tape:

@@ -1,0 +1,1 @@
+"""What mem9's answers and failures mean."""

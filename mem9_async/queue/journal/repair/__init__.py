@@ -1,0 +1,1 @@
+"""A damaged journal: what is wrong with it, and what can still be read."""

@@ -1,0 +1,1 @@
+"""Searches, and the writes that mem9 may not show yet."""

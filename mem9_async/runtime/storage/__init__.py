@@ -1,0 +1,1 @@
+"""Where the journal lies, and what that place can promise."""

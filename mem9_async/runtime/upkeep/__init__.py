@@ -1,0 +1,1 @@
+"""What is done now and then: adopting, tidying, following a replaced key."""

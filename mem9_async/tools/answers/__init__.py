@@ -1,0 +1,1 @@
+"""What a tool answers: JSON, variables and text."""

@@ -1,0 +1,1 @@
+"""What a tool was asked, read and checked."""

@@ -1,0 +1,96 @@
+"""A second search, where the caller has allowed one: when, and what of it is shown."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from mem9_async.models.memory import Memory, SearchQuery, SearchResult
+from mem9_async.models.space import Space
+from mem9_async.runtime.app import App
+from mem9_async.runtime.storage.storage import open_storage
+from tests.runtime.appkit import quick
+
+FACTS = (
+    Memory(content="User rides a bicycle", memory_type="insight", score=0.64),
+    Memory(content="User pinned a bicycle", memory_type="pinned", score=0.03),
+    Memory(content="User mended a bicycle", memory_type="insight", score=0.62),
+)
+
+
+def _query(**changes: object) -> SearchQuery:
+    space = Space(base_url="http://mem9.test", api_key=SecretStr("k"))
+    asked = SearchQuery(space=space, caller_agent_id="dify", query="Alice bicycle")
+    return asked.model_copy(update=changes)
+
+
+class _Searching:
+    """An app whose mem9 finds facts only past its cut-off."""
+
+    def __init__(self, data: Path, finds: Callable[[SearchQuery], tuple[Memory, ...]]) -> None:
+        self.app = App(quick(data), open_storage(quick(data), data))
+        self.asked: list[SearchQuery] = []
+        self._finds = finds
+        self.app.client.search = self._search  # type: ignore[method-assign]
+
+    async def _search(self, query: SearchQuery, *, timeout_s: float) -> SearchResult:
+        self.asked.append(query)
+        found = self._finds(query)
+        return SearchResult(effective_query=query.query, memories=found, available=len(found))
+
+    async def search(self, query: SearchQuery, second: SearchQuery | None) -> SearchResult:
+        """What the caller gets; the app is closed."""
+        try:
+            return await self.app.search(query, include_pending=False, second=second)
+        finally:
+            await self.app.aclose()
+
+
+def _past_the_cut_off(query: SearchQuery) -> tuple[Memory, ...]:
+    return FACTS if query.memory_type == "insight,pinned" else ()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "limit", "shown"),
+    [
+        (None, 10, ["User rides a bicycle", "User pinned a bicycle", "User mended a bicycle"]),
+        (None, 1, ["User rides a bicycle"]),
+        ("insight", 10, ["User rides a bicycle", "User mended a bicycle"]),
+        ("insight", 1, ["User rides a bicycle"]),
+        ("pinned", 10, ["User pinned a bicycle"]),
+    ],
+)
+async def test_what_is_found_past_the_cut_off_keeps_the_callers_filter_and_limit(
+    tmp_path: Path, wanted: str | None, limit: int, shown: list[str]
+) -> None:
+    """In mem9's order, told as the second of two recalls."""
+    first = _query(memory_type=wanted, limit=limit)
+    second = first.model_copy(update={"memory_type": "insight,pinned", "limit": 20})
+    searching = _Searching(tmp_path, _past_the_cut_off)
+
+    result = await searching.search(first, second)
+
+    assert [memory.content for memory in result.memories] == shown
+    assert (result.second, result.attempts) == ("widened", 2)
+    assert searching.asked == [first, second]
+
+
+async def test_a_search_that_found_something_is_made_once(tmp_path: Path) -> None:
+    """Each is metered."""
+    searching = _Searching(tmp_path, lambda _: FACTS[:1])
+
+    result = await searching.search(_query(), _query(memory_type="insight,pinned"))
+
+    assert (result.second, result.attempts, len(searching.asked)) == (None, 1, 1)
+
+
+async def test_other_words_are_told_as_such(tmp_path: Path) -> None:
+    """Where there was no cut-off to leave out."""
+    asked = _query(memory_type="session")
+    searching = _Searching(tmp_path, lambda query: FACTS if query.query == "bicycle" else ())
+
+    result = await searching.search(asked, asked.model_copy(update={"query": "bicycle"}))
+
+    assert (result.second, result.effective_query) == ("reworded", "bicycle")
+    assert result.memories == FACTS
