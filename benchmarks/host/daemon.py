@@ -19,6 +19,7 @@ from benchmarks.host.services import Services, free_port, listening, run
 _KEY = "a key of this run"
 _INSTALL_S = 600.0
 _CALL_S = 120.0
+_GOOD = b'data: {"code":0,'
 _TICKS = os.sysconf("SC_CLK_TCK")
 # What installing needs from the surroundings: the way to a package index, and its certificate.
 _PASSED_ON = ("PATH", "HOME", "PIP_MIRROR_URL", "PIP_EXTRA_ARGS", "UV_CACHE_DIR", "SSL_CERT_FILE",
@@ -118,39 +119,46 @@ class Daemon:
         credentials: Mapping[str, JsonValue],
     ) -> list[dict[str, JsonValue]]:
         """Call a tool; its messages. Raises Refused, aiohttp.ClientError, TimeoutError."""
+        return _messages(await self.answer(plugin, tool, parameters, credentials))
+
+    async def answer(
+        self,
+        plugin: str,
+        tool: str,
+        parameters: Mapping[str, JsonValue],
+        credentials: Mapping[str, JsonValue],
+    ) -> bytes:
+        """Call a tool; what the daemon wrote, unread but for a refusal. Raises as `invoke`."""
         name = plugin.rpartition("/")[2]
         data: dict[str, JsonValue] = {
             "provider": name, "tool": tool, "tool_parameters": dict(parameters),
             "credentials": dict(credentials), "credential_type": "api-key",
         }  # fmt: skip
-        return await self._dispatched("tool/invoke", plugin, {"app_id": "app-1"}, data)
+        raw = await self._dispatched("tool/invoke", plugin, {"app_id": "app-1"}, data)
+        if raw.count(_GOOD) != raw.count(b"data:"):
+            _messages(raw)
+        return raw
 
     async def validate(self, plugin: str, credentials: Mapping[str, JsonValue]) -> None:
         """Have credentials checked. Raises Refused with the plugin's words."""
         name = plugin.rpartition("/")[2]
         data: dict[str, JsonValue] = {"provider": name, "credentials": dict(credentials)}
-        await self._dispatched("tool/validate_credentials", plugin, {}, data)
+        _messages(await self._dispatched("tool/validate_credentials", plugin, {}, data))
 
     async def _dispatched(
         self, what: str, plugin: str, more: dict[str, JsonValue], data: dict[str, JsonValue]
-    ) -> list[dict[str, JsonValue]]:
+    ) -> bytes:
         url = f"http://127.0.0.1:{self.port}/plugin/{self.tenant}/dispatch/{what}"
         headers = {"X-Api-Key": _KEY, "X-Plugin-ID": plugin}
         body = {"user_id": "user-1", **more, "data": data}
-        messages: list[dict[str, JsonValue]] = []
         async with (
             asyncio.timeout(_CALL_S),
             self._session.post(url, json=body, headers=headers) as answer,
         ):
+            raw = await answer.read()
             if answer.status != 200:
-                raise Refused(f"HTTP {answer.status}: {await answer.text()}")
-            async for line in answer.content:
-                if line.startswith(b"data:"):
-                    said = json.loads(line[5:])
-                    if said.get("code") != 0:
-                        raise Refused(str(said.get("message")))
-                    messages.append(said["data"])
-        return messages
+                raise Refused(f"HTTP {answer.status}: {raw.decode(errors='replace')}")
+            return raw
 
     async def _done(self, started: JsonValue) -> None:
         if _in(started, "all_installed"):
@@ -204,6 +212,18 @@ class Daemon:
             "PIP_MIRROR_AUTO_DETECT": "false", "PYTHON_ENV_INIT_TIMEOUT": "600",
             "MEM9_ASYNC_LOG_LEVEL": "warning",
         }  # fmt: skip
+
+
+def _messages(raw: bytes) -> list[dict[str, JsonValue]]:
+    """The messages of an answer. Raises Refused."""
+    messages: list[dict[str, JsonValue]] = []
+    for line in raw.splitlines():
+        if line.startswith(b"data:"):
+            said = json.loads(line[5:])
+            if said.get("code") != 0:
+                raise Refused(str(said.get("message")))
+            messages.append(said["data"])
+    return messages
 
 
 def _in(said: JsonValue, name: str) -> JsonValue:

@@ -40,7 +40,7 @@ async def measure(
     async def caller() -> None:
         nonlocal done
         while (now := time.perf_counter()) < ends_at:
-            await daemon.invoke(plugin, tool, next(parameters), credentials)
+            await daemon.answer(plugin, tool, next(parameters), credentials)
             done += counts_from <= now < ends_at
 
     async def clock() -> None:
