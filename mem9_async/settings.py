@@ -57,7 +57,10 @@ class Settings(BaseSettings):
     connect_timeout_ms: int = Field(5_000, ge=100, le=60_000)
     attempt_timeout_ms: int | None = Field(None, ge=100, le=900_000)
     keepalive_idle_ms: int = Field(45_000, ge=1_000, le=55_000)
-    confirmation: Literal["accepted", "ingested"] = "accepted"
+    confirmation: Literal["accepted", "remembered", "ingested"] = "remembered"
+    remember_window: Seconds = Field(10 * MINUTE_S, ge=1, le=DAY_S)
+    remember_max_jobs: int = Field(10_000, ge=1, le=1_000_000)
+    lane_gap_ms: int = Field(10_000, ge=0, le=600_000)
 
     # Trying again
     delivery_deadline: Seconds = Field(72 * HOUR_S, ge=0, le=30 * DAY_S)

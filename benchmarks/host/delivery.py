@@ -101,11 +101,10 @@ class Outcome:
 
 async def killed(daemon: Daemon, name: str, times: int) -> None:
     """Kill the plugin's process *times* times, each once it is back."""
+    await asyncio.sleep(4)  # an upgrade may have left two of them for a while
     for _ in range(times):
-        pid = await _until(lambda: daemon.plugin_pid(name))
-        await asyncio.sleep(4)
-        os.kill(pid, signal.SIGKILL)
-        await asyncio.sleep(1)
+        os.kill(await _until(lambda: daemon.plugin_pid(name)), signal.SIGKILL)
+        await asyncio.sleep(5)
     await _until(lambda: daemon.plugin_pid(name))
     await asyncio.sleep(6)
 

@@ -1,6 +1,7 @@
 """The mem9 client: one object for everything the plugin asks of mem9."""
 
 from mem9_async.client.batch_sender import Delivery
+from mem9_async.client.evidence import Evidence
 from mem9_async.client.memories import Memories
 from mem9_async.client.pool import SEARCH_BODY_MAX, Pool, Request
 from mem9_async.client.reader import Asker, addresses_of, unreadable
@@ -63,6 +64,7 @@ class Mem9Client:
         self._delivery = Delivery(
             self._writing, probe_timeout_s=PROBE_TIMEOUT_S, retry_after_max_s=retry_after_max_s
         )
+        self.evidence = Evidence(self._asker, timeout_s=PROBE_TIMEOUT_S)
         self._searches: InFlight[tuple[SearchQuery, float], SearchResult] = InFlight()
 
     async def aclose(self) -> None:

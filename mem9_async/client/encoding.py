@@ -7,7 +7,7 @@ from pydantic_core import to_json
 
 from mem9_async.client.recalled_text import strip_messages
 from mem9_async.models.batch import Batch
-from mem9_async.models.job import Pinned
+from mem9_async.models.job import Message, Pinned
 from mem9_async.models.memory import ListQuery, MemoryChange, SearchQuery
 from mem9_async.models.outcome import Confirmation
 
@@ -36,14 +36,22 @@ def store_body(batch: Batch) -> bytes | None:
     payload = batch.payloads[0]
     if isinstance(payload, Pinned):
         return _pinned_body(batch, payload)
-    messages: list[JsonValue] = [
-        {"role": message.role, "content": message.content}
+    said = [
+        message
         for turn in batch.payloads
         if not isinstance(turn, Pinned)
         for message in strip_messages(turn.messages)
     ]
-    if not messages:
+    if not said:
         return None
+    if batch.verbatim:
+        return _verbatim_body(batch, said)
+    # Numbered, mem9 names on each fact the message that it came from.
+    numbered = batch.confirmation is Confirmation.REMEMBERED
+    messages: list[JsonValue] = [
+        {"role": message.role, "content": message.content, **({"seq": seq} if numbered else {})}
+        for seq, message in enumerate(said)
+    ]
     body: dict[str, JsonValue] = {
         "messages": messages,
         "agent_id": batch.lane.agent_id,
@@ -53,6 +61,17 @@ def store_body(batch: Batch) -> bytes | None:
         body["session_id"] = batch.lane.session_id
     if batch.confirmation is Confirmation.INGESTED:
         body["sync"] = True
+    return encode(body)
+
+
+def _verbatim_body(batch: Batch, said: list[Message]) -> bytes:
+    told = [message.content for message in said if message.role == "user"]
+    body: dict[str, JsonValue] = {
+        "content": "\n".join(told or [message.content for message in said]),
+        "agent_id": batch.lane.agent_id,
+    }
+    if batch.lane.session_id:
+        body["session_id"] = batch.lane.session_id
     return encode(body)
 
 

@@ -65,6 +65,7 @@ class Response:
     whole: bool
     overflowed: bool = False
     key: str = field(default="", repr=False)
+    date: str | None = None  #: the server's clock, as it writes it
 
     @property
     def ok(self) -> bool:
@@ -148,7 +149,8 @@ class Pool:
                     response.close()
                 retry_after = tuple(response.headers.getall("Retry-After", ()))
                 key = request.headers.get("X-API-Key", "")
-                return Response(response.status, retry_after, body, whole, overflowed, key)
+                date = response.headers.get("Date")
+                return Response(response.status, retry_after, body, whole, overflowed, key, date)
         except aiohttp.ClientConnectorDNSError as exc:
             if proxy is None or exc.host != proxy.host:
                 raise

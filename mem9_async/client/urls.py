@@ -17,6 +17,8 @@ class Addresses:
         self.memories = URL(self._memories)
         self.batch_delete = URL(f"{self._memories}/batch-delete")
         self.runtime_state = URL(f"{base}/v1alpha2/mem9s/runtime-state")
+        self.process = URL(f"{base}/versionz")
+        self.metrics = URL(f"{base}/metrics")
         self.status = URL(f"{base}/v1alpha2/status")
         self.provision = URL(f"{base}/v1alpha1/mem9s")
 

@@ -258,6 +258,12 @@ class ListBody(SuccessBody):
     offset: Integer = None
 
 
+class ProcessBody(SuccessBody):
+    """The answer of `/versionz`."""
+
+    started_at: Text = None
+
+
 class DeletedBody(SuccessBody):
     """The answer to a batch-delete."""
 

@@ -11,7 +11,9 @@ class Batch(BaseModel):
     """What one request carries. Several turns, or exactly one pinned memory.
 
     `attempt` starts at 1. The request built from a batch depends on nothing but its lane,
-    payloads and confirmation, so every attempt sends the same bytes.
+    payloads and confirmation, so every attempt sends the same bytes. `verbatim` is for a mem9
+    without a language model, which keeps nothing but what it is told word for word: then there is
+    one job.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -22,6 +24,7 @@ class Batch(BaseModel):
     payloads: tuple[Payload, ...]
     attempt: int = 1
     confirmation: Confirmation = Confirmation.ACCEPTED
+    verbatim: bool = False
 
     @property
     def pinned(self) -> bool:

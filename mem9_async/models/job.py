@@ -15,6 +15,7 @@ class JobState(StrEnum):
 
     AVAILABLE = "available"  #: waits for its batch
     IN_FLIGHT = "in_flight"  #: its batch is being sent
+    TAKEN = "taken"  #: mem9 has taken it; whether it has it is being watched
     RETRYABLE = "retryable"  #: its batch failed in a way that may pass; waits for its time
     PARKED = "parked"  #: its space waits for an outside condition; costs no attempt
     DEAD = "dead"  #: refused for good; kept, shown, can be sent again
@@ -152,7 +153,7 @@ class JobReport(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     job_id: str
-    state: JobState | Literal["delivered", "unknown"]
+    state: JobState | Literal["delivered", "remembered", "unconfirmed", "unknown"]
     age_s: float | None = None
     attempts: int = 0
     next_attempt_in_s: float | None = None
@@ -187,13 +188,16 @@ class QueueReport(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    health: Literal["ok", "degraded", "failed"]
+    health: Literal["ok", "degraded", "failed", "not_remembering"]
     health_reason: str | None = None
     durability: Literal["process", "power", "none"]
     durability_reason: str | None = None
     counts: dict[JobState, int]
     delivered: int
     redelivered: int
+    remembered: int = 0
+    unconfirmed: int = 0
+    lost_and_sent_again: int = 0
     depth: int
     oldest_age_s: float | None
     parked_reason: str | None = None

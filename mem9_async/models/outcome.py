@@ -37,6 +37,7 @@ class ErrorType(StrEnum):
     DEADLINE_EXCEEDED = "deadline_exceeded"  #: not delivered within delivery_deadline
     WORKER_CRASH = "worker_crash"  #: in flight at three process deaths
     BUG = "bug"  #: our own code failed while sending
+    NOT_REMEMBERED = "not_remembered"  #: mem9 took it, and does not have it
     KEY_MISSING = "key_missing"  #: the key was not kept; waits for a call that brings it
 
 
@@ -48,6 +49,7 @@ class Confirmation(StrEnum):
     """What a success means. Never more: mem9's 202 is acceptance, not storage."""
 
     ACCEPTED = "accepted"  #: 202: mem9 will extract later
+    REMEMBERED = "remembered"  #: 202, and then watched until it is seen that mem9 has it
     INGESTED = "ingested"  #: 200 or 201: mem9 has extracted, or stored a pinned memory
 
 
@@ -129,7 +131,7 @@ class Trouble(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    state: Literal["retrying", "parked", "dead"]
+    state: Literal["retrying", "parked", "dead", "not_remembering"]
     reason: str
     outcome: Outcome
     held: int

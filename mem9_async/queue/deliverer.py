@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Protocol
 
 import anyio
@@ -33,6 +34,7 @@ log = structlog.get_logger()
 
 _IDS_MOST = 20  # in one line of the log
 _TAKEN_IN_A_TURN = 16
+_TWO = 2
 _UNWRITABLE_WAIT_S = 2.0  # what cannot be written is tried again soon: space may return any time
 
 
@@ -62,8 +64,12 @@ class Deliverer:
         clock: Clock,
         observer: Observer,
         make_room: Callable[[], bool],
+        verbatim: Callable[[str], bool] = lambda _: False,
     ) -> None:
-        """*make_room* frees disk space for recording outcomes; False when there is none to free."""
+        """*make_room* frees disk space for recording outcomes; False when there is none to free.
+
+        *verbatim* says of an address that its mem9 keeps only what it is told word for word.
+        """
         self._journal = journal
         self._lanes = lanes
         self._endpoints = endpoints
@@ -74,6 +80,7 @@ class Deliverer:
         self._clock = clock
         self._observer = observer
         self._make_room = make_room
+        self._verbatim = verbatim
         self._refusals = Refusals()
         self._invalid: Counter[int] = Counter()  # answers in a row that no mem9 would give
         self._woken = asyncio.Event()
@@ -116,6 +123,8 @@ class Deliverer:
 
     def _take(self, ready: Ready, now: float) -> Frozen | None:
         try:
+            if self._taken_apart(ready, now):
+                return None
             frozen = self._started(ready, now)
         except JournalCorrupt:
             raise
@@ -145,14 +154,30 @@ class Deliverer:
         return frozen
 
     def _started(self, ready: Ready, now: float) -> Frozen | None:
+        verbatim = self._verbatim(ready.endpoint)
         if ready.frozen is not None:
-            return self._journal.restart(ready.frozen.row, now)
-        return self._journal.freeze(
-            ready.lane_id,
-            max_jobs=self._limits.batch_max_jobs,
-            max_bytes=self._limits.batch_max_bytes,
-            now=now,
-        )
+            frozen = self._journal.restart(ready.frozen.row, now)
+        else:
+            frozen = self._journal.freeze(
+                ready.lane_id,
+                max_jobs=1 if verbatim else self._limits.batch_max_jobs,
+                max_bytes=self._limits.batch_max_bytes,
+                max_facts=self._limits.batch_max_facts,
+                now=now,
+            )
+        if frozen is None or not verbatim or frozen.batch.pinned:
+            return frozen
+        return replace(frozen, batch=frozen.batch.model_copy(update={"verbatim": True}))
+
+    def _taken_apart(self, ready: Ready, now: float) -> bool:
+        """Whether *ready*'s batch was split, as word for word each job goes by itself."""
+        frozen = ready.frozen
+        if frozen is None or frozen.jobs < _TWO or not self._verbatim(ready.endpoint):
+            return False
+        parts = self._journal.split(frozen.row, due_at=now)
+        self._endpoints.cancelled(ready.endpoint, now)
+        self._lanes.again(ready.lane_id, parts, now)
+        return True
 
     async def _attempt(self, ready: Ready, frozen: Frozen) -> None:
         failpoints.hit("send.before")
@@ -282,8 +307,18 @@ class Deliverer:
         match decision.move:
             case Move.DELIVER:
                 redelivered = frozen.maybe_sent
-                self._journal.delivered(row, redelivered=redelivered)
-                self._lanes.settled(lane_id, now, size=frozen.size, gone=jobs)
+                watched = self._limits.watched and not frozen.batch.pinned
+                self._journal.delivered(
+                    row, redelivered=redelivered, taken_at=now if watched else None
+                )
+                in_order = watched and frozen.batch.lane.session_id is not None
+                self._lanes.settled(
+                    lane_id,
+                    now,
+                    size=frozen.size,
+                    gone=jobs,
+                    hold_until=now + self._limits.lane_gap_s if in_order else 0.0,
+                )
                 self._log_success(frozen, outcome, redelivered=redelivered)
             case Move.BURY:
                 if decision.after_s:

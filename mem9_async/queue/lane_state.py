@@ -19,6 +19,9 @@ class Limits:
     batch_max_bytes: int
     max_in_flight: int
     max_in_flight_per_space: int
+    batch_max_facts: int = 40
+    lane_gap_s: float = 0.0  #: how long a conversation's next batch waits for the one before
+    watched: bool = False  #: whether what mem9 takes is watched until it has it
 
 
 @dataclass(frozen=True, slots=True)

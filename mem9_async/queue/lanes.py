@@ -26,6 +26,7 @@ class Lanes:
         self._turn: deque[int] = deque()
         self._timers: list[tuple[float, int]] = []
         self._sweeps_at = _SWEEP_FROM
+        self._gaps: dict[int, float] = {}
         self.in_flight = 0
         self.depth = 0
         self.waiting_bytes = 0
@@ -128,12 +129,31 @@ class Lanes:
         self._grow(lane, -jobs, -size)
         self._spaces[lane.space_id].note_age(lane)
 
-    def settled(self, lane_id: int, now: float, *, size: int, gone: int) -> None:
-        """The lane's batch has left for good: *gone* jobs of *size* bytes delivered or dead."""
+    def settled(
+        self, lane_id: int, now: float, *, size: int, gone: int, hold_until: float = 0.0
+    ) -> None:
+        """The lane's batch has left for good: *gone* jobs of *size* bytes delivered or dead.
+
+        The next one waits until *hold_until*, or until go_ahead().
+        """
         lane = self._land(lane_id)
         self._grow(lane, -gone, -size)
         lane.sending = 0
+        if hold_until > now:
+            if len(self._gaps) >= _SWEEP_FROM:
+                self._gaps = {each: at for each, at in self._gaps.items() if at > now}
+            self._gaps[lane_id] = lane.not_before = hold_until
         self._after(lane, now)
+
+    def go_ahead(self, lane_id: int, now: float) -> None:
+        """What the lane's next batch waited for has come about."""
+        if self._gaps.pop(lane_id, None) is None:
+            return
+        lane = self._lanes.get(lane_id)
+        if lane is not None:
+            lane.not_before = 0.0
+            if not lane.in_flight:
+                self._arm(lane, now)
 
     def again(self, lane_id: int, refs: tuple[FrozenRef, ...], now: float) -> None:
         """The lane's batch stays, as *refs*: itself, or the parts it was split into."""
@@ -199,6 +219,8 @@ class Lanes:
             return 0
         for lane in space.lanes.values():
             lane.close_now = True
+            lane.not_before = 0.0
+            self._gaps.pop(lane.lane_id, None)
             lane.frozen = deque(
                 FrozenRef(ref.row, ref.jobs, ref.size, ref.oldest_at, min(ref.due_at, now))
                 for ref in lane.frozen
@@ -230,6 +252,7 @@ class Lanes:
         self._spaces.clear()
         self._turn.clear()
         self._timers.clear()
+        self._gaps.clear()
         self.in_flight = self.depth = self.waiting_bytes = 0
 
     # What to do
@@ -340,6 +363,7 @@ class Lanes:
             space.endpoint = endpoint
         if lane is None:
             lane = self._lanes[lane_id] = space.lanes[lane_id] = LaneLine(lane_id, space_id)
+            lane.not_before = self._gaps.get(lane_id, 0.0)
         return lane
 
     def _grow(self, lane: LaneLine, jobs: int, size: int) -> None:

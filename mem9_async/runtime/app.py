@@ -41,10 +41,12 @@ from mem9_async.runtime.status.delivered import Delivered
 from mem9_async.runtime.status.health import Health
 from mem9_async.runtime.status.news import News
 from mem9_async.runtime.status.queue_report import Reporting
+from mem9_async.runtime.status.remembering import Remembering
 from mem9_async.runtime.storage.storage import Storage
 from mem9_async.runtime.upkeep.adopter import Adoption
 from mem9_async.runtime.upkeep.key_rotation import Rotation
 from mem9_async.runtime.upkeep.maintainer import Upkeep
+from mem9_async.runtime.upkeep.watcher import Watcher
 from mem9_async.settings import Settings
 
 log = structlog.get_logger()
@@ -77,7 +79,7 @@ class App:
         self._policy = Policy(components.waits(settings), rng)
         self._news = News(self.clock.now)
         self._notices = Notices(route=self.client, now=self.clock.now, spawn=self._spawn)
-        self.underway = Underway(window_s=settings.recent_window_ms / 1000, now=self.clock.now)
+        self.underway = Underway(window_s=components.shown_s(settings), now=self.clock.now)
         self._reports = Reports(journal)
         self.deliverer = Deliverer(
             journal=journal,
@@ -90,6 +92,7 @@ class App:
             clock=self.clock,
             observer=self,
             make_room=storage.make_room,
+            verbatim=lambda url: self._watcher.watch.server(url).has_no_model,
         )
         self._reporting = Reporting(
             storage=storage,
@@ -103,6 +106,24 @@ class App:
             news=self._news,
             health=self.health,
             clock=self.clock,
+            not_remembering=lambda space_id: self._watcher.watch.not_remembering(space_id),
+        )
+        self._watcher = Watcher(
+            journal=journal,
+            lanes=self.lanes,
+            evidence=self.client.evidence,
+            may_ask=self._may_ask,
+            told=Remembering(
+                delivered=self._delivered,
+                underway=self.underway,
+                reload_lanes=self.reload_lanes,
+                wake=self.deliverer.wake,
+                fingerprint=self.parking.fingerprint,
+            ),
+            clock=self.clock,
+            window_s=settings.remember_window,
+            max_jobs=settings.remember_max_jobs,
+            wake=self.deliverer.wake,
         )
         self._rotation = Rotation(
             client=self.client,
@@ -114,7 +135,7 @@ class App:
             news=self._news,
             clock=self.clock,
             underway=self.underway,
-            has_served=lambda space_id: self._delivered.of(space_id)[0] > 0,
+            has_served=lambda space_id: self._delivered.of(space_id).delivered > 0,
             spawn=self._spawn,
         )
         self._accepting = Accepting(
@@ -180,6 +201,7 @@ class App:
         for backlog in self.recovery.backlogs():
             self.lanes.restored(backlog, now)
         self.restore_parks()
+        self._watcher.load()
         self._news.dead(self._reports.dead_spaces())
         if self.lanes.depth:
             log.info("journal.recovered", jobs=self.lanes.depth, in_flight=caught)
@@ -197,6 +219,7 @@ class App:
     def adopted(self) -> None:
         """The journal has taken over another's jobs and parks."""
         self.restore_parks()
+        self._watcher.load()
         self._news.dead(self._reports.dead_spaces())
         self.underway.reload()
 
@@ -211,6 +234,12 @@ class App:
         for park in self.parking.all():
             self._news.parked(park.space_id, park.outcome, park.reason, park.until)
 
+    def _may_ask(self, space_id: int, endpoint: str) -> bool:
+        """Whether a space may be asked what it has: not while it, or its address, is paused."""
+        if self.parking.get(space_id) is not None:
+            return False
+        return self._endpoints.reopens_in_s(endpoint, self.clock.now()) is None
+
     def _key_came(self, space_id: int, space: Space) -> None:
         self.lanes.endpoint_known(space_id, space.base_url)
         self.deliverer.wake()
@@ -223,6 +252,7 @@ class App:
     def start(self) -> None:
         """Begin delivering; from here on the network is used."""
         self._spawn(self._deliver())
+        self._spawn(self._watcher.run())
         self._spawn(Upkeep(self, self._adoption).run())
         log.info("worker.started", jobs=self.lanes.depth, durability=self.storage.durability)
 
@@ -414,6 +444,7 @@ class App:
                 self._notices.keep(batch.lane.space, outcome.notice)
             self._notices.ask(batch.lane.space, batch.lane.agent_id)
             self._delivered.add(frozen.space_id, batch.job_ids, redelivered=frozen.maybe_sent)
+            self._watcher.took(frozen)
             for job_id, payload in zip(batch.job_ids, batch.payloads, strict=True):
                 self.underway.delivered(job_id, batch.lane, payload, frozen.oldest_at)
         else:

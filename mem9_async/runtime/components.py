@@ -30,7 +30,17 @@ def limits(settings: Settings) -> Limits:
         batch_max_bytes=settings.batch_max_bytes,
         max_in_flight=settings.max_in_flight,
         max_in_flight_per_space=1 if ingested else settings.max_in_flight_per_space,
+        lane_gap_s=settings.lane_gap_ms / 1000 if settings.confirmation == "remembered" else 0.0,
+        watched=settings.confirmation != "accepted",
     )
+
+
+def shown_s(settings: Settings) -> float:
+    """How long a write that mem9 has taken is shown as one that it may not show yet."""
+    recent_s = settings.recent_window_ms / 1000
+    if settings.confirmation == "accepted" or not recent_s:
+        return recent_s
+    return max(recent_s, settings.remember_window)
 
 
 def endpoint_limits(settings: Settings) -> EndpointLimits:

@@ -98,6 +98,7 @@ async def stuck_tenant(directory: Path, seed: int, *, full: bool) -> Row:
     """100 spaces; then one of them never answers and stores ten times as much."""
     length_s = 60.0 if full else 3.0
     settings = {
+        "MEM9_ASYNC_CONFIRMATION": "accepted",
         "MEM9_ASYNC_LINGER_MS": "300",
         "MEM9_ASYNC_LINGER_MAX_MS": "600",
         "MEM9_ASYNC_LOG_LEVEL": "info",

@@ -24,6 +24,7 @@ from tests.faults.scripts import Script
 from tests.faults.server import FaultServer
 
 SETTINGS = {
+    "MEM9_ASYNC_CONFIRMATION": "accepted",
     "MEM9_ASYNC_LINGER_MS": "300",
     "MEM9_ASYNC_LINGER_MAX_MS": "600",
     "MEM9_ASYNC_CONNECT_TIMEOUT_MS": "500",

@@ -21,6 +21,7 @@ QUICK: Mapping[str, str] = {
     "MEM9_ASYNC_LINGER_MAX_MS": "60",
     "MEM9_ASYNC_RETRY_INITIAL_BACKOFF_MS": "20",
     "MEM9_ASYNC_LOG_LEVEL": "debug",
+    "MEM9_ASYNC_CONFIRMATION": "accepted",  # what is watched has tests of its own
 }
 
 #: Nothing leaves by itself: a batch closes when it is asked to.

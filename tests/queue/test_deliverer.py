@@ -172,12 +172,12 @@ def test_an_outcome_is_written_down_when_room_has_been_made(
         rack = Rack(always(TAKEN))
         real, calls = rack.desk.journal.delivered, 0
 
-        def delivered(row: int, *, redelivered: bool) -> None:
+        def delivered(row: int, *, redelivered: bool, taken_at: float | None) -> None:
             nonlocal calls
             calls += 1
             if calls == 1:
                 raise JournalFull("no room")
-            real(row, redelivered=redelivered)
+            real(row, redelivered=redelivered, taken_at=taken_at)
 
         monkeypatch.setattr(rack.desk.journal, "delivered", delivered)
         async with rack.running():

@@ -121,7 +121,8 @@ def _decide(error_type: ErrorType, situation: Situation, seed: int = 0) -> Decis
 
 def test_every_error_type_has_a_rule_and_a_row() -> None:
     """Nothing mem9 or we can say is left undecided, or untested."""
-    assert set(RULES) == set(ErrorType)
+    # The last is said of what mem9 had taken: no attempt ends in it.
+    assert set(RULES) == set(ErrorType) - {ErrorType.NOT_REMEMBERED}
     assert {row.error_type for row in TABLE} == set(RULES)
 
 

@@ -18,7 +18,10 @@ from tests.queue.builders import job
 
 def quick(data: Path, **more: object) -> Settings:
     """Settings with short waits."""
-    return Settings(data_dir=data, **{"adopt_interval_ms": 50, "linger_ms": 0, **more})
+    return Settings(
+        data_dir=data,
+        **{"adopt_interval_ms": 50, "linger_ms": 0, "confirmation": "accepted", **more},
+    )
 
 
 def open_beside(data: Path) -> Storage:

@@ -32,7 +32,7 @@ class _House:
 
     def __init__(self, data: Path, **settings: object) -> None:
         quick = {"linger_ms": 0, "adopt_interval_ms": 50, "retry_max_backoff_ms": 50, **settings}
-        self.settings = Settings(data_dir=data, **quick)
+        self.settings = Settings(data_dir=data, confirmation="accepted", **quick)
         self.app = App(self.settings, open_storage(self.settings, data))
         self.answers: dict[str, Outcome] = {WRONG: DEAF}
         self.unknown: set[str] = set()  # addresses where the key is not active

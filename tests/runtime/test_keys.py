@@ -30,7 +30,7 @@ class _House:
 
     def __init__(self, data: Path, **settings: object) -> None:
         quick = {"linger_ms": 0, "adopt_interval_ms": 50, "stats_interval_ms": 100, **settings}
-        self.settings = Settings(data_dir=data, **quick)
+        self.settings = Settings(data_dir=data, confirmation="accepted", **quick)
         self.app = App(self.settings, open_storage(self.settings, data))
         self.sent: list[str] = []
         self.requests = 0

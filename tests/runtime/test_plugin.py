@@ -20,7 +20,8 @@ LOGS = []
 logs.configure(lambda level, text: LOGS.append(text), level="info", version="test")
 native_sleep = monkey.get_original("time", "sleep")
 SPACE = Space(base_url="http://127.0.0.1:9", api_key=SecretStr("k"))
-plugin = Plugin(Settings(data_dir=Path(sys.argv[1])), Path.cwd(), stalled_after_s=1.0)
+settings = Settings(data_dir=Path(sys.argv[1]), confirmation="accepted")
+plugin = Plugin(settings, Path.cwd(), stalled_after_s=1.0)
 
 def store(text):
     lane = Lane(space=SPACE, agent_id="dify", session_id="s")
@@ -413,7 +414,7 @@ def test_where_nothing_is_kept_by_design_no_fault_of_the_disk_is_told(tmp_path: 
     """A serverless start is told as what it is, once, and at info."""
     out = _run(
         """
-serverless = Plugin(Settings(data_dir=Path(sys.argv[1])), Path.cwd(), lasting=False)
+serverless = Plugin(settings, Path.cwd(), lasting=False)
 serverless.start()
 until(lambda: any("storage.ephemeral" in line for line in LOGS))
 told = [line for line in LOGS if "storage.ephemeral" in line]

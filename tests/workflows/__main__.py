@@ -25,7 +25,11 @@ from tests.workflows.runner import SOCKET
 _HERE = Path(__file__).parent
 _RUN_S = 600.0
 _ARRIVES_S = 120.0
-_SETTINGS = {"MEM9_ASYNC_LINGER_MS": "20", "MEM9_ASYNC_LINGER_MAX_MS": "60"}
+_SETTINGS = {
+    "MEM9_ASYNC_LANE_GAP_MS": "0",
+    "MEM9_ASYNC_LINGER_MS": "20",
+    "MEM9_ASYNC_LINGER_MAX_MS": "60",
+}
 
 
 class Run(BaseModel):

@@ -286,4 +286,15 @@ class Takeover:
         row: int = self._to.execute(
             "SELECT batch_row FROM batches WHERE batch_id = ?", (batch_id,)
         ).fetchone()[0]
+        self._to.executemany(
+            "INSERT OR IGNORE INTO takes VALUES (?, ?, ?, ?, ?)",
+            [
+                (row, *take)
+                for take in self._from.execute(
+                    "SELECT taken_at, first_taken_at, resends, lost_for FROM takes"
+                    " WHERE batch_row = ?",
+                    (old_row,),
+                )
+            ],
+        )
         return row

@@ -8,6 +8,7 @@ import structlog
 from mem9_async.models.batch import Batch
 from mem9_async.models.job import Payload
 from mem9_async.models.outcome import Confirmation, ErrorType
+from mem9_async.queue.facts import expected_facts
 from mem9_async.queue.journal.errors import JournalError
 from mem9_async.queue.journal.file import JournalFile
 from mem9_async.queue.journal.lane_registry import Addresses
@@ -61,9 +62,31 @@ class Opener:
                 " sealed_outcome = ? WHERE lane_id = ? AND state IN (0, 1)",
                 (seal_outcome(self._sealer, SPOILED), lane_id),
             ).rowcount
+            # What mem9 has taken is not lost by that; it cannot be sent again, so it is let go.
+            taken = self._db.execute(
+                "DELETE FROM jobs WHERE lane_id = ? AND state = 2", (lane_id,)
+            ).rowcount
             self._db.execute("DELETE FROM batches WHERE lane_id = ?", (lane_id,))
             self._file.count("dead", lost)
+            self._file.count("unconfirmed", taken)
         log.error("job.dead_lettered", error_type=ErrorType.PAYLOAD_MISMATCH, jobs=lost)
+
+    def fitting(self, lane_id: int, seqs: list[int], max_facts: int) -> int:
+        """How many of the lane's jobs *seqs*, from the first on, give at most *max_facts* facts.
+
+        At least one. mem9 keeps the first fifty facts of a request and says nothing of the rest.
+        """
+        known = self._addresses.lane(lane_id)
+        facts = 0
+        for number, seq in enumerate(seqs):
+            row = self._db.execute(
+                f"SELECT {SEALED_COLUMNS} FROM jobs WHERE seq = ?", (seq,)
+            ).fetchone()
+            payload = SealedJob(*row).open(self._sealer, known.digest)
+            facts += 0 if payload is None else expected_facts(payload)
+            if facts > max_facts and number:
+                return number
+        return len(seqs)
 
     def open(self, row: int, next_at: float | None, now: float) -> Frozen | None:
         """The frozen batch *row*, without the jobs that cannot be read; None if it is gone.

@@ -142,7 +142,15 @@ class Journal:
 
     # Sending
 
-    def freeze(self, lane_id: int, *, max_jobs: int, max_bytes: int, now: float) -> Frozen | None:
+    def freeze(
+        self,
+        lane_id: int,
+        *,
+        max_jobs: int,
+        max_bytes: int,
+        now: float,
+        max_facts: int | None = None,
+    ) -> Frozen | None:
         """Make the lane's next jobs a batch, marked as being sent. None if nothing waits.
 
         Takes jobs in order up to the limits (at least one); a pinned job, or one that was
@@ -153,7 +161,7 @@ class Journal:
             return self._open_at_last(lane_id, row, now)
         lost = lost_size = 0
         while True:
-            found = self._freeze_next(lane_id, max_jobs, max_bytes, now)
+            found = self._freeze_next(lane_id, max_jobs, max_bytes, max_facts, now)
             if found is None or found.batch.job_ids:
                 break
             lost, lost_size = lost + found.lost, lost_size + found.lost_size
@@ -162,7 +170,7 @@ class Journal:
         return replace(found, lost=lost + found.lost, lost_size=lost_size + found.lost_size)
 
     def _freeze_next(
-        self, lane_id: int, max_jobs: int, max_bytes: int, now: float
+        self, lane_id: int, max_jobs: int, max_bytes: int, max_facts: int | None, now: float
     ) -> Frozen | None:
         rows = self._db.execute(
             "SELECT seq, pinned, size, deaths, accepted_at FROM jobs"
@@ -179,6 +187,9 @@ class Journal:
             taken, total = taken + 1, total + size
             if alone:
                 break
+        if max_facts is not None and taken > 1:
+            seqs = [row[0] for row in rows[:taken]]
+            taken = self._opener.fitting(lane_id, seqs, max_facts)
         next_at = rows[taken][4] if taken < len(rows) else None
         failpoints.hit("freeze.before")
         with self.file.transaction():
@@ -254,12 +265,27 @@ class Journal:
 
     # Settling
 
-    def delivered(self, row: int, *, redelivered: bool) -> None:
-        """Forget the batch's jobs: mem9 has taken them."""
+    def delivered(self, row: int, *, redelivered: bool, taken_at: float | None = None) -> None:
+        """mem9 has taken the batch's jobs: forget them, or with *taken_at* keep them watched."""
         failpoints.hit("settle.before")
         with self.counted():
-            jobs = self._db.execute("DELETE FROM jobs WHERE batch_row = ?", (row,)).rowcount
-            self._db.execute("DELETE FROM batches WHERE batch_row = ?", (row,))
+            if taken_at is None:
+                jobs = self._db.execute("DELETE FROM jobs WHERE batch_row = ?", (row,)).rowcount
+                self._db.execute("DELETE FROM batches WHERE batch_row = ?", (row,))
+                self._db.execute("DELETE FROM takes WHERE batch_row = ?", (row,))
+            else:
+                jobs = self._db.execute(
+                    "UPDATE jobs SET state = 2, deaths = 0 WHERE batch_row = ?", (row,)
+                ).rowcount
+                self._db.execute(
+                    "UPDATE batches SET state = 3, sealed_outcome = NULL WHERE batch_row = ?",
+                    (row,),
+                )
+                self._db.execute(
+                    "INSERT INTO takes VALUES (?, ?, ?, 0, NULL) ON CONFLICT (batch_row)"
+                    " DO UPDATE SET taken_at = excluded.taken_at",
+                    (row, taken_at, taken_at),
+                )
             self.file.count("delivered", jobs)
             if redelivered:
                 self.file.count("redelivered", jobs)

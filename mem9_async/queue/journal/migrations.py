@@ -31,7 +31,16 @@ def _seal_to_the_whole_place(db: sqlite3.Connection, sealer: Sealer) -> None:
         last = rows[-1][0]
 
 
+def _watch_what_was_taken(db: sqlite3.Connection, sealer: Sealer) -> None:
+    """2 to 3: batches that mem9 has taken stay until it is seen that mem9 has them."""
+    db.execute(
+        "CREATE TABLE takes (batch_row INTEGER PRIMARY KEY, taken_at REAL NOT NULL,"
+        " first_taken_at REAL NOT NULL, resends INTEGER NOT NULL, lost_for TEXT) STRICT"
+    )
+
+
 #: From version n to n + 1.
 MIGRATIONS: dict[int, Callable[[sqlite3.Connection, Sealer], None]] = {
     1: _seal_to_the_whole_place,
+    2: _watch_what_was_taken,
 }

@@ -194,7 +194,7 @@ class Readdress:
         # Waits and attempts were the old one's; what may have arrived there stays so.
         self._db.execute(
             "UPDATE batches SET lane_id = ?, attempts = 0, due_at = min(due_at, ?),"
-            " sealed_outcome = NULL WHERE lane_id = ?",
+            " sealed_outcome = NULL WHERE lane_id = ? AND state != 3",
             (new_lane, now, old_lane),
         )
 

@@ -8,8 +8,8 @@ from mem9_async.queue.journal.sealed_jobs import SEALED_COLUMNS, SealedJob
 from mem9_async.queue.journal.sealed_outcomes import SPOILED, open_outcome
 from mem9_async.queue.records import DeadSpace, SpaceStats, Waiting
 
-_STATES = {0: JobState.AVAILABLE, 4: JobState.DEAD, 5: JobState.CANCELLED}
-_BATCH_STATES = {1: JobState.IN_FLIGHT, 2: JobState.RETRYABLE}
+_STATES = {0: JobState.AVAILABLE, 2: JobState.TAKEN, 4: JobState.DEAD, 5: JobState.CANCELLED}
+_BATCH_STATES = {1: JobState.IN_FLIGHT, 2: JobState.RETRYABLE, 3: JobState.TAKEN}
 _JOBS_AND_BATCHES = (
     "SELECT j.job_id, j.state, b.state, j.accepted_at, coalesce(b.attempts, 0), b.due_at,"
     " coalesce(b.sealed_outcome, j.sealed_outcome) FROM jobs j"
@@ -45,7 +45,7 @@ class Reports:
         ):
             state = _state(job_state, batch_state, parked=parked)
             counts[state] += amount
-            if state not in (JobState.DEAD, JobState.CANCELLED):
+            if state not in (JobState.DEAD, JobState.CANCELLED, JobState.TAKEN):
                 oldest = first if oldest is None else min(oldest, first)
         lanes = self._db.execute(
             "SELECT l.lane_id, count(*), min(j.accepted_at) FROM lanes l"
@@ -83,7 +83,7 @@ class Reports:
         rows = self._db.execute(
             f"SELECT {SEALED_COLUMNS} FROM jobs WHERE seq IN"
             " (SELECT j.seq FROM lanes l JOIN jobs j ON j.lane_id = l.lane_id"
-            "  AND j.state IN (0, 1) WHERE l.space_id = ? ORDER BY j.seq DESC LIMIT ?)"
+            "  AND j.state IN (0, 1, 2) WHERE l.space_id = ? ORDER BY j.seq DESC LIMIT ?)"
             " ORDER BY seq DESC",
             (space_id, limit),
         ).fetchall()
@@ -102,7 +102,7 @@ class Reports:
         found = {}
         for job_id in job_ids:
             row = self._db.execute(
-                f"{_JOBS_AND_BATCHES} AND j.job_id = ? AND j.state IN (0, 1)",
+                f"{_JOBS_AND_BATCHES} AND j.job_id = ? AND j.state IN (0, 1, 2)",
                 (space_id, bytes.fromhex(job_id)),
             ).fetchone()
             if row is not None:

@@ -1,7 +1,7 @@
 """The journal's tables. Text only: file.py is the one that runs it."""
 
 APPLICATION_ID = 0x6D656D39  # "mem9"
-VERSION = 2
+VERSION = 3
 
 # auto_vacuum takes effect only before the first table exists. The file is ours alone (ownership):
 # EXCLUSIVE spares the locks of every commit and the shared-memory file.
@@ -18,8 +18,8 @@ PRAGMA cell_size_check = ON;
 """
 
 # jobs.seq is the order of delivery. We assign it: adopted jobs go below our own.
-# jobs.state: 0 available, 1 in a batch, 4 dead, 5 cancelled.
-# batches.state: 1 in flight, 2 retryable; it tells the state of the batch's jobs.
+# jobs.state: 0 available, 1 in a batch, 2 taken by mem9 and watched, 4 dead, 5 cancelled.
+# batches.state: 1 in flight, 2 retryable, 3 taken; it tells the state of the batch's jobs.
 TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -61,6 +61,13 @@ CREATE TABLE batches (
     maybe_sent INTEGER NOT NULL,
     from_split INTEGER NOT NULL,
     sealed_outcome BLOB
+) STRICT;
+CREATE TABLE takes (
+    batch_row INTEGER PRIMARY KEY,
+    taken_at REAL NOT NULL,
+    first_taken_at REAL NOT NULL,
+    resends INTEGER NOT NULL,
+    lost_for TEXT
 ) STRICT;
 CREATE TABLE jobs (
     seq INTEGER PRIMARY KEY,

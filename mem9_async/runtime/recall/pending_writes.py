@@ -139,6 +139,12 @@ class Underway:
         self._delivered[job_id] = now
         self._shrink(_space_key(lane.space))
 
+    def undelivered(self, job_ids: Iterable[str]) -> None:
+        """mem9 took these jobs and lost them: they are on their way again."""
+        for job_id in job_ids:
+            if self._delivered.pop(job_id, None) is not None:
+                self._spaces[self._order[job_id]][job_id].delivered_at = None
+
     def gone(self, job_ids: Iterable[str]) -> None:
         """These jobs are not on their way any more, and mem9 has not taken them."""
         for job_id in job_ids:

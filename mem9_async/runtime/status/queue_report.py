@@ -1,9 +1,11 @@
 """memory_queue: what one space may see of the queue and do about it."""
 
+from collections.abc import Callable, Mapping
+
 import structlog
 
 from mem9_async.models.job import JobReport, LaneReport, QueueCommand, QueueReport
-from mem9_async.models.outcome import Trouble
+from mem9_async.models.outcome import ErrorType, Outcome, Trouble
 from mem9_async.queue.clock import Clock
 from mem9_async.queue.deliverer import Deliverer
 from mem9_async.queue.journal.recovery import Recovery
@@ -19,6 +21,16 @@ from mem9_async.runtime.storage.storage import Storage
 log = structlog.get_logger()
 
 _ERRORS_SHOWN = 5
+
+#: Why a space does not remember, for a person.
+SENTENCES: Mapping[str, str] = {
+    "no_llm": "This mem9 has no language model: it takes messages and keeps nothing of them. "
+    "Memories are sent to it word for word instead.",
+    "llm_failing": "The language model of this mem9 fails, so that it keeps nothing of what it "
+    "takes. It is all kept here, and sent again once mem9 remembers.",
+    "unknown": "mem9 takes memories, but none of the last ones has appeared. Nothing tells why: "
+    "look at its log.",
+}
 
 
 class Reporting:
@@ -38,6 +50,7 @@ class Reporting:
         news: News,
         health: Health,
         clock: Clock,
+        not_remembering: Callable[[int], str | None],
     ) -> None:
         self._storage = storage
         self._addresses = storage.journal.addresses
@@ -51,6 +64,7 @@ class Reporting:
         self._news = news
         self._health = health
         self._clock = clock
+        self._not_remembering = not_remembering
 
     def queue(self, command: QueueCommand) -> QueueReport:
         """Do what *command* asks and report on its space's jobs, and on no other's."""
@@ -70,10 +84,23 @@ class Reporting:
 
     def trouble(self, space_id: int) -> Trouble | None:
         """What still is wrong with the space's writes; None when nothing is."""
-        return self._news.trouble(
+        trouble = self._news.trouble(
             space_id,
             held=self._lanes.space_depth(space_id),
             dead=lambda: self._reports.dead(space_id),
+        )
+        forgets = self._not_remembering(space_id)
+        if trouble is not None or forgets is None:
+            return trouble
+        return Trouble(
+            state="not_remembering",
+            reason=forgets,
+            outcome=Outcome(
+                error_type=ErrorType.NOT_REMEMBERED,
+                error_code=forgets,
+                error=SENTENCES[forgets],
+            ),
+            held=self._lanes.space_depth(space_id),
         )
 
     def replay(self, space_id: int, job_id: str | None, now: float) -> int:
@@ -95,18 +122,21 @@ class Reporting:
         shown = space_id or 0
         park = self._parking.get(shown)
         stats = self._reports.stats(shown, parked=park is not None, now=now, errors=_ERRORS_SHOWN)
-        delivered, redelivered = self._delivered.of(shown)
+        counts = self._delivered.of(shown)
+        forgets = self._not_remembering(shown)
+        told = (self._health.reason, self._storage.rescues.told, forgets and SENTENCES[forgets])
+        healthy = self._health.state == "ok"
         return QueueReport(
-            health=self._health.state,
-            health_reason="; ".join(
-                told for told in (self._health.reason, self._storage.rescues.told) if told
-            )
-            or None,
+            health="not_remembering" if healthy and forgets else self._health.state,
+            health_reason="; ".join(each for each in told if each) or None,
             durability=self._storage.durability,
             durability_reason=self._storage.reason or self._storage.weakness,
             counts=stats.counts,
-            delivered=delivered,
-            redelivered=redelivered,
+            delivered=counts.delivered,
+            redelivered=counts.redelivered,
+            remembered=counts.remembered,
+            unconfirmed=counts.unconfirmed,
+            lost_and_sent_again=counts.lost_and_sent_again,
             depth=self._lanes.space_depth(shown),
             oldest_age_s=None if stats.oldest_at is None else round(now - stats.oldest_at, 3),
             parked_reason=park.reason if park else None,
@@ -132,5 +162,5 @@ class Reporting:
         report = self._reports.find(space_id, job_id, parked=parked, now=now)
         if report is not None:
             return report
-        delivered = self._delivered.holds(space_id, job_id)
-        return JobReport(job_id=job_id, state="delivered" if delivered else "unknown")
+        ended = self._delivered.state(space_id, job_id)
+        return JobReport(job_id=job_id, state=ended or "unknown")

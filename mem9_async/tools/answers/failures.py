@@ -45,6 +45,7 @@ _ADVICE: dict[ErrorType, tuple[Reason, bool]] = {
     ErrorType.PAYLOAD_MISMATCH: ("unavailable", False),
     ErrorType.DEADLINE_EXCEEDED: ("timeout", False),
     ErrorType.WORKER_CRASH: ("unavailable", False),
+    ErrorType.NOT_REMEMBERED: ("unavailable", False),
     ErrorType.KEY_MISSING: ("unauthorized", False),
     ErrorType.BUG: ("unavailable", False),
 }

@@ -7,7 +7,7 @@ from mem9_async.tools.answers.base import Answer, Part
 from mem9_async.tools.answers.store import Delivery, delivery
 from mem9_async.tools.requests.queue import QueueQuestion
 
-_AT_REST = frozenset({JobState.DEAD, "delivered", "unknown"})
+_AT_REST = frozenset({JobState.DEAD, "delivered", "remembered", "unconfirmed", "unknown"})
 
 
 class Lane(Part):
@@ -25,7 +25,7 @@ class Job(Part):
     declared: ClassVar[tuple[str, ...] | None] = ("job_id", "state", "age_s", "attempts", "error")
 
     job_id: str
-    state: JobState | Literal["delivered", "unknown"]
+    state: JobState | Literal["delivered", "remembered", "unconfirmed", "unknown"]
     age_s: float | None = None
     attempts: int | None = None
     next_attempt_in_s: float | None = None
@@ -40,7 +40,7 @@ class QueueAnswer(Answer):
 
     action: str | None = None
     affected: int | None = None
-    health: Literal["ok", "degraded", "failed"] | None = None
+    health: Literal["ok", "degraded", "failed", "not_remembering"] | None = None
     health_reason: str | None = None
     durability: Literal["process", "power", "none"] | None = None
     durability_reason: str | None = None
@@ -49,6 +49,9 @@ class QueueAnswer(Answer):
     oldest_age_s: float | None = None
     delivered: int | None = None
     redelivered: int | None = None
+    remembered: int | None = None
+    unconfirmed: int | None = None
+    lost_and_sent_again: int | None = None
     parked_reason: str | None = None
     parked_for_s: float | None = None
     lanes: tuple[Lane, ...] | None = None
@@ -78,6 +81,9 @@ def reported(question: QueueQuestion, report: QueueReport) -> QueueAnswer:
         oldest_age_s=report.oldest_age_s,
         delivered=report.delivered,
         redelivered=report.redelivered,
+        remembered=report.remembered,
+        unconfirmed=report.unconfirmed,
+        lost_and_sent_again=report.lost_and_sent_again,
         parked_reason=report.parked_reason,
         parked_for_s=report.parked_for_s,
         lanes=tuple(_lane(lane, show_session=shared) for lane in report.lanes),

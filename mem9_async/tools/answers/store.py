@@ -43,7 +43,7 @@ class Queue(Part):
 class Delivery(Failure):
     """Trouble with earlier jobs of this space: the last failure, and how many wait behind it."""
 
-    state: Literal["retrying", "parked", "dead"]
+    state: Literal["retrying", "parked", "dead", "not_remembering"]
     reason: str
     held: int
     dead: int = 0

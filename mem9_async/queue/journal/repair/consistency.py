@@ -9,6 +9,7 @@ from mem9_async.queue.journal.file import JournalFile
 # A job that has ended has a time of its end; one that has not is in a batch, or waits for one.
 _TRUE_STATE = (
     "CASE WHEN finished_at IS NOT NULL THEN 4"
+    " WHEN batch_row IN (SELECT batch_row FROM batches WHERE state = 3) THEN 2"
     " WHEN batch_row IN (SELECT batch_row FROM batches) THEN 1 ELSE 0 END"
 )
 # Each part finds its rows by an index: most jobs wait, and are not looked at one by one.
@@ -43,11 +44,12 @@ def mend(file: JournalFile) -> int:
             doubled += db.execute("DELETE FROM jobs WHERE seq = ?", (seq,)).rowcount
     file.count("deduplicated", doubled)
     db.execute(
-        f"UPDATE jobs SET batch_row = NULL WHERE batch_row IS NOT NULL AND {_TRUE_STATE} != 1"
+        "UPDATE jobs SET batch_row = NULL WHERE batch_row IS NOT NULL"
+        f" AND {_TRUE_STATE} NOT IN (1, 2)"
     )
     strange = db.execute(
         # Whether it was sent is not known any more.
-        "UPDATE batches SET state = 2, maybe_sent = 1 WHERE state NOT IN (1, 2)"
+        "UPDATE batches SET state = 2, maybe_sent = 1 WHERE state NOT IN (1, 2, 3)"
     ).rowcount
     strange += db.execute(
         "UPDATE batches SET lane_id = (SELECT j.lane_id FROM jobs j"
@@ -55,4 +57,10 @@ def mend(file: JournalFile) -> int:
         " WHERE lane_id != (SELECT j.lane_id FROM jobs j"
         "  WHERE j.batch_row = batches.batch_row ORDER BY j.seq LIMIT 1)"
     ).rowcount
+    # What was taken and is not known to be watched is watched from now on.
+    db.execute(
+        "INSERT OR IGNORE INTO takes SELECT batch_row, first_attempt_at, first_attempt_at, 0, NULL"
+        " FROM batches WHERE state = 3"
+    )
+    db.execute("DELETE FROM takes WHERE batch_row NOT IN (SELECT batch_row FROM batches)")
     return len(wrong) + strange

@@ -25,6 +25,7 @@ _TABLES = {
     "parks": "space_id",
     "lanes": "lane_id",
     "batches": "batch_row",
+    "takes": "batch_row",
     "jobs": "seq",
 }
 # Whole branches of a table may be unreadable: looking for every number in them has an end.
