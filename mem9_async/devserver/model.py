@@ -64,6 +64,10 @@ class Model:
         if self.failing == "reconcile":
             raise ModelFailed
 
+    def begin_again(self) -> None:
+        """Count from nothing, as a new process does."""
+        self._calls.clear()
+
     def metrics(self) -> Iterable[str]:
         """Its calls so far, for Prometheus; nothing before the first."""
         name = "mnemo_llm_requests_by_step_total"

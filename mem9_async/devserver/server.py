@@ -136,6 +136,8 @@ class DevServer:
         Returns how many stores that were; `/versionz` then shows a newer start.
         """
         self._router.begin_again()
+        self._traffic.begin_again()
+        self.model.begin_again()
         return self._backlog.drop()
 
     def ingest_now(self) -> None:

@@ -49,6 +49,10 @@ class Traffic:
         self._statuses[status] += 1
         self._routes[record.method, _route(record.path), status] += 1
 
+    def begin_again(self) -> None:
+        """Count for Prometheus from nothing, as a new process does."""
+        self._routes.clear()
+
     def summary(self) -> dict[str, JsonValue]:
         """Totals since the start: requests, metered writes and recalls, stores, by status."""
         return {

@@ -9,36 +9,12 @@ from pydantic import JsonValue
 from mem9_async.cli.host import PluginHost
 from mem9_async.devserver.faults import Fault
 from mem9_async.devserver.server import DevServer
-from tests.host.process import HELD_BACK, credentials, plugin, until
+from tests.host.caller import Caller
+from tests.host.process import HELD_BACK, plugin, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-Answer = dict[str, JsonValue]
 FACT = "User's favourite editor is Helix"
-
-
-class Caller:
-    """Calls tools with one key."""
-
-    def __init__(self, host: PluginHost, server: DevServer, key: str) -> None:
-        self._host = host
-        self._keys = credentials(server.base_url, key)
-
-    async def __call__(self, tool: str, **parameters: JsonValue) -> Answer:
-        """The answer's JSON."""
-        return (await self._host.invoke(f"memory_{tool}", parameters, self._keys)).json
-
-    async def done(self, tool: str, **parameters: JsonValue) -> Answer:
-        """The answer's JSON, which says ok."""
-        answer = await self(tool, **parameters)
-        assert answer["ok"] is True, answer
-        return answer
-
-    async def job(self, job_id: JsonValue) -> Answer:
-        """What the queue says of one job."""
-        job = (await self.done("queue", job_id=job_id))["job"]
-        assert isinstance(job, dict)
-        return job
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

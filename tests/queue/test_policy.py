@@ -359,7 +359,7 @@ def test_a_500_makes_a_batch_suspect_before_it_makes_a_dead_letter(
 
 @pytest.mark.parametrize(
     "error_type",
-    [rule for rule in ErrorType if RULES[rule].health in (Health.UNREACHABLE, Health.FAILED)],
+    [rule for rule in RULES if RULES[rule].health in (Health.UNREACHABLE, Health.FAILED)],
 )
 @given(attempt=st.integers(1, 10_000), age_s=st.floats(0.0, 1e7), jobs=st.integers(1, 20))
 def test_an_outage_alone_never_makes_a_dead_letter(

@@ -1,6 +1,6 @@
 """What is known of one server: when its process began, and how its model does."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from mem9_async.models.evidence import ModelCalls
 from mem9_async.queue.watch.watched import Watched
@@ -16,7 +16,8 @@ class Server:
     alternates: bool = False  #: an older process was seen after a newer one
     calls: ModelCalls | None = None
     asked_at: float = float("-inf")
-    _first: ModelCalls | None = field(default=None)
+    has_no_model: bool = False  #: messages came, and for a while no model was called
+    _uncalled_since: float | None = None
 
     def process(self, started_at: float, now: float) -> None:
         """A process answered that began at *started_at*."""
@@ -26,37 +27,42 @@ class Server:
             self.alternates = True
             return
         if newest is not None and started_at > newest + _SLACK_S:
-            self._first = self.calls = None  # its counters began anew
+            self.calls = self._uncalled_since = None  # its counters began anew
         self.started_at = started_at if newest is None else max(started_at, newest)
 
-    def model(self, calls: ModelCalls, now: float) -> None:
-        """Its counters, as read just now."""
+    def model(self, calls: ModelCalls, now: float, *, patience_s: float) -> None:
+        """Its counters, as read just now; a call counts only once the model has answered."""
         self.asked_at = now
-        if self.calls is not None and calls.stores < self.calls.stores:
-            self._first = None
-        if self._first is None:
-            self._first = calls
         self.calls = calls
+        if calls.has_model:
+            self._uncalled_since = None
+            self.has_no_model = self.has_no_model and calls.stores == 0
+            return
+        if self._uncalled_since is None:
+            self._uncalled_since = now
+        self.has_no_model = now - self._uncalled_since >= patience_s
 
-    @property
-    def has_no_model(self) -> bool:
-        """Whether messages came and no model was ever called."""
-        return self.calls is not None and not self.calls.has_model
+    def restarted_since(self, batch: Watched) -> float | None:
+        """When the process began, if that was after *batch* was taken.
 
-    def restarted_after(self, taken_at: float) -> float | None:
-        """When the process began, if that was after *taken_at*."""
-        if self.started_at is None or self.started_at <= taken_at - _SLACK_S:
+        Where one was known before that, it is another now; else only its time can tell.
+        """
+        at, before = self.started_at, batch.process_before
+        if at is None:
             return None
-        return self.started_at
+        if before is None:
+            return at if at > batch.taken_at + _SLACK_S else None
+        return at if at > before + _SLACK_S and at > batch.taken_at - _SLACK_S else None
 
     def patience(self, grace_s: float) -> float:
         """How long to wait after a restart: twice as long where processes alternate."""
         return 2 * grace_s if self.alternates else grace_s
 
-    def calls_before(self, now: float) -> tuple[int | None, int | None]:
-        """The model's failed and good calls so far; None while they are not known."""
-        del now
-        return (None, None) if self.calls is None else (self.calls.failed, self.calls.good)
+    def note(self, batch: Watched) -> None:
+        """Note with *batch*, which was just taken, what was known then."""
+        batch.process_before = self.started_at
+        if self.calls is not None:
+            batch.failed_before, batch.good_before = self.calls.failed, self.calls.good
 
     def calls_since(self, batch: Watched) -> tuple[int, int]:
         """Failed and good calls since *batch* was taken, as far as is known."""

@@ -46,19 +46,20 @@ class SpaceWatch:
         """There is evidence of why it does not remember."""
         self.reason = reason
 
-    def lets_go(self, batch: Watched, schedule: Schedule, now: float) -> bool:
-        """Whether *batch*, held in an outage, is to go again now.
+    def recovered_since(self, taken_at: float) -> bool:
+        """Whether a batch that was taken later than *taken_at* was seen."""
+        return self._recovered_at > taken_at
 
-        All do once a later batch was seen; until then one at a time, at growing intervals.
+    def lets_one_go(self, schedule: Schedule, now: float) -> bool:
+        """Whether one batch of those held in an outage goes again now, to see whether it is over.
+
+        At growing intervals, the first of which is waited out.
         """
-        if self._recovered_at > batch.taken_at:
-            batch.held = False
-            return True
         if now < self._probe_at:
             return False
         self._probe_at = now + schedule.grace_s * 2 ** min(self._probes, _STEP_MOST)
         self._probes += 1
-        return self._probes > 1  # the first pause is waited out
+        return self._probes > 1
 
     def news(self, batches: Sequence[Watched], schedule: Schedule, now: float) -> SpaceNews | None:
         """The change that is to be told; None when there is none."""

@@ -59,10 +59,10 @@ class Watch:
 
     # What happened
 
-    def took(self, batch: Watched, now: float) -> None:
-        """mem9 has taken *batch*."""
-        server = self.server(batch.endpoint)
-        batch.failed_before, batch.good_before = server.calls_before(now)
+    def took(self, batch: Watched, now: float, *, just_now: bool = True) -> None:
+        """mem9 has taken *batch*; not *just_now*: before this process began."""
+        if just_now:
+            self.server(batch.endpoint).note(batch)
         self._jobs += batch.jobs - (old.jobs if (old := self._batches.get(batch.row)) else 0)
         self._batches[batch.row] = batch
         key = batch.space_id, batch.agent_id
@@ -103,7 +103,7 @@ class Watch:
 
     def model(self, endpoint: str, calls: ModelCalls, now: float) -> None:
         """What the server's counters say of its model."""
-        self.server(endpoint).model(calls, now)
+        self.server(endpoint).model(calls, now, patience_s=self._schedule.grace_s)
 
     # What to do
 
@@ -161,7 +161,7 @@ class Watch:
 
     def _judged(self, batch: Watched, now: float) -> Verdict | None:
         server, schedule = self.server(batch.endpoint), self._schedule
-        restarted_at = server.restarted_after(batch.taken_at)
+        restarted_at = server.restarted_since(batch)
         if restarted_at is None and batch.is_whole(now, schedule.quiet_s):
             return Verdict(End.REMEMBERED, batch)
         if batch.texts <= batch.named and batch.seen_at is not None:
@@ -186,6 +186,10 @@ class Watch:
             if batch.resends < _RESENDS_MOST:
                 return Verdict(End.LOST, batch, "not_remembering")
             return None
+        again = batch.resends < _RESENDS_MOST
+        if batch.held and space.recovered_since(batch.taken_at):
+            batch.held = False
+            return Verdict(End.LOST, batch, "llm_failing") if again else None
         failed, good = server.calls_since(batch)
         if not (failed or batch.held):
             return None
@@ -195,7 +199,7 @@ class Watch:
             return None
         batch.held = True
         space.blame("llm_failing")
-        if batch.resends < _RESENDS_MOST and space.lets_go(batch, self._schedule, now):
+        if again and space.lets_one_go(self._schedule, now):
             return Verdict(End.LOST, batch, "llm_failing")
         return None
 

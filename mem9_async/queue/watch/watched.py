@@ -58,6 +58,7 @@ class Watched:
     resends: int
     texts: frozenset[int]
     wholes: frozenset[int] = frozenset()  #: all that a turn told, as it is sent word for word
+    process_before: float | None = None  #: when the process began that was known then
     failed_before: int | None = None  #: the model's failures when it was taken
     good_before: int | None = None
     named: set[int] = field(default_factory=set)

@@ -83,7 +83,7 @@ class Watcher:
         """Watch what the journal holds: after a start, and after an adoption."""
         now = self._clock.now()
         for take in self._takes.all():
-            self.watch.took(watched(take), now)
+            self.watch.took(watched(take), now, just_now=False)
 
     def took(self, frozen: Frozen) -> None:
         """mem9 has just taken *frozen*, and the journal knows; nothing where it is not watched."""

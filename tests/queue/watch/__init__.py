@@ -1,0 +1,1 @@
+"""Tests of the watch over what mem9 has taken."""
