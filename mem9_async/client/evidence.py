@@ -17,8 +17,8 @@ from mem9_async.models.space import Space
 
 _PAGE = 200
 _METRICS_MAX = 4 * MIB
-_CALLS = re.compile(rb"^mnemo_llm_requests_by_step_total\{([^}\n]*)\}\s+([0-9.e+]+)", re.MULTILINE)
-_STORES = re.compile(rb"^mnemo_http_requests_total\{([^}\n]*)\}\s+([0-9.e+]+)", re.MULTILINE)
+_CALLS = re.compile(rb"^mnemo_llm_requests_by_step_total\{(.*)\} ([0-9.e+]+)$", re.MULTILINE)
+_STORES = re.compile(rb"^mnemo_http_requests_total\{(.*)\} ([0-9.e+]+)$", re.MULTILINE)
 
 
 class Evidence:

@@ -98,7 +98,8 @@ def accepted(job: NewJob, receipt: Receipt, *, shared: bool = True) -> StoreAnsw
         ok=True,
         status="ok" if confirmed else "accepted",
         accepted=True,
-        searchable_now=confirmed,
+        # Of a turn, even a 200 says only that mem9 has worked on it, not that it kept anything.
+        searchable_now=confirmed and job.payload.kind == "pinned",
         session_id=job.lane.session_id,
         hint=None if confirmed else HINT,
         message=_message(job, receipt, outcome),
