@@ -6,26 +6,23 @@ together, started, restarted and stopped.
 
 import asyncio
 import random
-import time
 from collections.abc import Coroutine
 from contextlib import suppress
 
 import structlog
 
-from mem9_async.models.errors import Mem9AsyncError, Unwritable
-from mem9_async.models.job import JobState, NewJob, QueueCommand, QueueReport, Receipt
+from mem9_async.models.job import QueueCommand, QueueReport
 from mem9_async.models.memory import SearchQuery, SearchResult
-from mem9_async.models.outcome import Confirmation, ErrorType, Outcome
+from mem9_async.models.outcome import Confirmation, Outcome
 from mem9_async.models.space import Space
 from mem9_async.queue.circuit import Endpoints
 from mem9_async.queue.clock import SteadyClock
 from mem9_async.queue.deliverer import Deliverer
-from mem9_async.queue.journal import JournalError
 from mem9_async.queue.journal.recovery import Recovery
 from mem9_async.queue.journal.reports import Reports
 from mem9_async.queue.lanes import Lanes
 from mem9_async.queue.parking import Parking
-from mem9_async.queue.policy import Decision, Move, Policy
+from mem9_async.queue.policy import Decision, Policy
 from mem9_async.queue.records import Frozen
 from mem9_async.queue.troubles import place_of
 from mem9_async.runtime import components
@@ -33,6 +30,7 @@ from mem9_async.runtime.intake.accepting import Accepting
 from mem9_async.runtime.intake.inline_delivery import Direct
 from mem9_async.runtime.intake.last_call import LastCall
 from mem9_async.runtime.intake.outcome_waiters import Waiting
+from mem9_async.runtime.intake.stores import Stores
 from mem9_async.runtime.intake.unkept import Unkept
 from mem9_async.runtime.recall.pending_writes import Underway
 from mem9_async.runtime.recall.recall import Recall
@@ -40,20 +38,19 @@ from mem9_async.runtime.recall.usage_notices import Notices
 from mem9_async.runtime.status.delivered import Delivered
 from mem9_async.runtime.status.health import Health
 from mem9_async.runtime.status.news import News
+from mem9_async.runtime.status.outcome_observer import OutcomeObserver
 from mem9_async.runtime.status.queue_report import Reporting
 from mem9_async.runtime.status.remembering import Remembering
 from mem9_async.runtime.storage.storage import Storage
 from mem9_async.runtime.upkeep.adopter import Adoption
+from mem9_async.runtime.upkeep.delivery_loop import DeliveryLoop
 from mem9_async.runtime.upkeep.key_rotation import Rotation
+from mem9_async.runtime.upkeep.lane_loader import LaneLoader
 from mem9_async.runtime.upkeep.maintainer import Upkeep
 from mem9_async.runtime.upkeep.watcher import Watcher
 from mem9_async.settings import Settings
 
 log = structlog.get_logger()
-
-_RESTART_AFTER_S = 1.0
-_CRASHES, _CRASH_WINDOW_S = 3, 300.0
-_FAILED_PAUSE_S = 60.0
 
 
 class App:
@@ -116,7 +113,7 @@ class App:
             told=Remembering(
                 delivered=self._delivered,
                 underway=self.underway,
-                reload_lanes=self.reload_lanes,
+                reload_lanes=lambda lanes: self.loader.reload(lanes),
                 wake=self.deliverer.wake,
                 fingerprint=self.parking.fingerprint,
             ),
@@ -188,51 +185,57 @@ class App:
             timeout_s=settings.wait_timeout_ms / 1000,
             at_once=settings.max_in_flight_per_space,
         )
-        journal.addresses.on_key = self._key_came
-        self._adoption = Adoption(self)
-        self._load()
-
-    def _load(self, *, deaths: bool = True) -> None:
-        now = self.clock.now()
-        settings = self.settings
-        longest_s = max(settings.retry_max_backoff_ms / 1000, settings.retry_after_max)
-        self.storage.journal.addresses.settle_keys()
-        caught = self.recovery.recover(now, max_due_in_s=longest_s, deaths=deaths)
-        for backlog in self.recovery.backlogs():
-            self.lanes.restored(backlog, now)
-        self.restore_parks()
-        self._watcher.load()
-        self._news.dead(self._reports.dead_spaces())
-        if self.lanes.depth:
-            log.info("journal.recovered", jobs=self.lanes.depth, in_flight=caught)
-        if self.storage.reason:
-            self.health.degraded("storage", self.storage.reason)
-
-    def reload_lanes(self, lane_ids: set[int]) -> None:
-        """Read again what the journal holds for these lanes: it has changed under them."""
-        now = self.clock.now()
-        found = {backlog.lane_id: backlog for backlog in self.recovery.backlogs(lane_ids)}
-        for lane_id in lane_ids:
-            self.lanes.reloaded(lane_id, found.get(lane_id), now)
-        self._news.dead(self._reports.dead_spaces())
-
-    def adopted(self) -> None:
-        """The journal has taken over another's jobs and parks."""
-        self.restore_parks()
-        self._watcher.load()
-        self._news.dead(self._reports.dead_spaces())
-        self.underway.reload()
-
-    def restore_parks(self) -> None:
-        """Hold the spaces that the journal has parked; again after an adoption."""
-        self.parking.restore(
-            self.clock.now(),
-            longest_s=lambda park: self._policy.longest_park_s(
-                park.reason, park.outcome, park.step
-            ),
+        self.stores = Stores(
+            storage=storage,
+            accepting=self._accepting,
+            direct=self._direct,
+            unkept=self._unkept,
+            last_call=self._last_call,
+            waiting=self._waiting,
+            parking=self.parking,
+            reports=self._reports,
+            reporting=self._reporting,
+            notices=self._notices,
+            clock=self.clock,
+            wait_s=settings.wait_timeout_ms / 1000,
         )
-        for park in self.parking.all():
-            self._news.parked(park.space_id, park.outcome, park.reason, park.until)
+        self._observer = OutcomeObserver(
+            news=self._news,
+            rotation=self._rotation,
+            notices=self._notices,
+            delivered=self._delivered,
+            watcher=self._watcher,
+            underway=self.underway,
+            waiting=self._waiting,
+            unkept=self._unkept,
+            reporting=self._reporting,
+            clock=self.clock,
+        )
+        journal.addresses.on_key = self._key_came
+        self.loader = LaneLoader(
+            settings=settings,
+            storage=storage,
+            recovery=self.recovery,
+            reports=self._reports,
+            lanes=self.lanes,
+            endpoints=endpoints,
+            parking=self.parking,
+            policy=self._policy,
+            watcher=self._watcher,
+            underway=self.underway,
+            news=self._news,
+            health=self.health,
+            clock=self.clock,
+        )
+        self._adoption = Adoption(self)
+        self._loop = DeliveryLoop(
+            deliverer=self.deliverer,
+            storage=storage,
+            health=self.health,
+            begins=self._adoption.first_round,
+            load_anew=self.loader.load_anew,
+        )
+        self.loader.load()
 
     def _may_ask(self, space_id: int, endpoint: str) -> bool:
         """Whether a space may be asked what it has: not while it, or its address, is paused."""
@@ -251,7 +254,7 @@ class App:
 
     def start(self) -> None:
         """Begin delivering; from here on the network is used."""
-        self._spawn(self._deliver())
+        self._spawn(self._loop.run())
         self._spawn(self._watcher.run())
         self._spawn(Upkeep(self, self._adoption).run())
         log.info("worker.started", jobs=self.lanes.depth, durability=self.storage.durability)
@@ -276,7 +279,7 @@ class App:
 
     def resume(self) -> None:
         """Deliver again after halt(), from what the journal holds."""
-        self._reloaded()
+        self.loader.load_anew()
         self.start()
 
     def abandon(self) -> None:
@@ -285,58 +288,6 @@ class App:
             self._adoption.abandon()
         with suppress(Exception):
             self.storage.close()
-
-    async def _deliver(self) -> None:
-        # What earlier processes left is older than what we hold: it goes first.
-        await self._adoption.first_round.wait()
-        crashes: list[float] = []
-        while True:
-            try:
-                await self.deliverer.run()
-            except Exception as exc:
-                pause_s = self._crashed(exc, crashes)
-                await asyncio.sleep(pause_s)
-            # A disk tells nobody when it can be written again.
-            while not self._reloaded():  # noqa: ASYNC110
-                await asyncio.sleep(_RESTART_AFTER_S)
-            self.health.over("delivery")
-            log.warning("worker.restarted", reason="crash")
-
-    def _reloaded(self) -> bool:
-        if self.storage.damaged:
-            return False  # the watch begins anew, on what can be read of it
-        self._endpoints.abandon_all()
-        self.lanes.clear()
-        try:
-            # It was we who gave up what was in flight: that says nothing against the jobs.
-            self._load(deaths=False)
-        except JournalError as exc:
-            self.storage.met(exc)
-            log.error("journal.write_failed", error_type="journal_error", reason=str(exc))
-            return False
-        except Exception as exc:
-            log.error("worker.crashed", error_type="worker_crash", reason=place_of(exc))
-            return False
-        return True
-
-    def _crashed(self, exc: Exception, crashes: list[float]) -> float:
-        """Note why delivery stopped; return after how many seconds it may begin again."""
-        log.error("worker.crashed", error_type="worker_crash", reason=place_of(exc))
-        causes = exc.exceptions if isinstance(exc, ExceptionGroup) else (exc,)
-        for cause in causes:
-            if isinstance(cause, JournalError):
-                self.storage.met(cause)
-        if all(isinstance(cause, JournalError) for cause in causes):
-            return _RESTART_AFTER_S  # the disk's trouble, not ours: look again soon
-        now = time.monotonic()
-        crashes[:] = [*(at for at in crashes if now - at < _CRASH_WINDOW_S), now]
-        if len(crashes) < _CRASHES:
-            return _RESTART_AFTER_S
-        self.health.failed(
-            "delivery", "delivery has crashed repeatedly and pauses; jobs are taken and kept"
-        )
-        log.error("worker.failed", reason=self.health.reason)
-        return _FAILED_PAUSE_S
 
     def _spawn(self, coroutine: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)
@@ -349,63 +300,6 @@ class App:
             log.error("worker.crashed", error_type="worker_crash", reason=place_of(error))
 
     # What the tools ask
-
-    @property
-    def delivers_first(self) -> bool:
-        """Whether a store has to be delivered before it is answered, as nothing can be kept."""
-        return self.storage.durability == "none"
-
-    def accept(self, jobs: list[NewJob]) -> list[Receipt | Mem9AsyncError]:
-        """Commit *jobs* together; give each its receipt, or the reason why it was not taken."""
-        return self._accepting.accept(jobs)
-
-    async def store_and_wait(self, job: NewJob) -> Receipt:
-        """Commit *job*, then wait for the end of its first attempt, at most `wait_timeout_ms`.
-
-        Where nothing can be kept, now or ever, deliver it instead. Cancelled: an accepted job
-        stays accepted. Raises QueueFull.
-        """
-        if self.delivers_first:
-            return await self._direct.store(job)
-        (receipt,) = self.accept([job])
-        if isinstance(receipt, Unwritable):
-            return await self.store_unkept(job, receipt)
-        if isinstance(receipt, Mem9AsyncError):
-            raise receipt
-        space_id = self.storage.journal.addresses.know_space(job.lane.space)
-        if self.parking.is_parked_beyond(space_id, self.clock.now()):
-            park = self.parking.get(space_id)
-            return receipt.model_copy(update={"outcome": park.outcome if park else None})
-        outcome = await self._waiting.outcome(
-            receipt.job_id, timeout_s=self.settings.wait_timeout_ms / 1000
-        )
-        return receipt.model_copy(
-            update={
-                "outcome": outcome,
-                "waited_out": outcome is None,
-                "dead": self._is_dead(space_id, receipt.job_id),
-                "trouble": self._reporting.trouble(space_id),
-                "notice": self._notices.take(job.lane.space) or receipt.notice,
-            }
-        )
-
-    async def store_before_the_end(self, job: NewJob) -> Receipt:
-        """Have mem9 take *job* before the answer, at which the host ends us. Raises QueueFull."""
-        if self.delivers_first:
-            return await self._direct.store(job)
-        return await self._last_call.store(job)
-
-    async def store_unkept(self, job: NewJob, refusal: Unwritable) -> Receipt:
-        """Deliver *job*, which the journal could not take. Raises *refusal* where that cannot be.
-
-        Waits for mem9, and for what is before it in its lane.
-        """
-        return await self._unkept.store(job, refusal)
-
-    def _is_dead(self, space_id: int, job_id: str) -> bool:
-        # Of this job: what the space's trouble says may be another's.
-        report = self._reports.find(space_id, job_id, parked=False, now=self.clock.now())
-        return report is not None and report.state is JobState.DEAD
 
     async def search(
         self, query: SearchQuery, *, include_pending: bool, second: SearchQuery | None
@@ -431,30 +325,8 @@ class App:
 
     def cleared(self, space_id: int, job_ids: tuple[str, ...]) -> None:
         """Send these dead letters again: they were refused when everything was."""
-        for job_id in job_ids:
-            self._reporting.replay(space_id, job_id, self.clock.now())
+        self._observer.cleared(space_id, job_ids)
 
     def settled(self, frozen: Frozen, outcome: Outcome, decision: Decision) -> None:
-        """Tell whoever waits, and keep what the next answer for the space must say."""
-        batch = frozen.batch
-        if decision.move is Move.DELIVER:
-            self._news.succeeded(frozen.space_id)
-            self._rotation.delivered(frozen.space_id)
-            if outcome.notice:
-                self._notices.keep(batch.lane.space, outcome.notice)
-            self._notices.ask(batch.lane.space, batch.lane.agent_id)
-            self._delivered.add(frozen.space_id, batch.job_ids, redelivered=frozen.maybe_sent)
-            self._watcher.took(frozen)
-            for job_id, payload in zip(batch.job_ids, batch.payloads, strict=True):
-                self.underway.delivered(job_id, batch.lane, payload, frozen.oldest_at)
-        else:
-            if decision.move is Move.BURY:
-                self.underway.gone(batch.job_ids)
-            self._news.failed(frozen.space_id, outcome, decision)
-            self._rotation.failed(
-                frozen.space_id,
-                batch.lane.agent_id,
-                refused=outcome.error_type is ErrorType.AUTH,
-            )
-        self._waiting.settled(batch.job_ids, outcome)
-        self._unkept.settled()
+        """One attempt of *frozen* ended in *outcome*, and *decision* was carried out."""
+        self._observer.settled(frozen, outcome, decision)

@@ -220,9 +220,9 @@ class Plugin:
         app = self._app
         timeout_s = self.settings.wait_timeout_ms / 1000 + _GRACE_S
         if self._host_has_gone():
-            return self._thread.call(lambda: app.store_before_the_end(job), timeout_s=timeout_s)
-        if job.wait or app.delivers_first:
-            return self._thread.call(lambda: app.store_and_wait(job), timeout_s=timeout_s)
+            return self._thread.call(lambda: app.stores.before_the_end(job), timeout_s=timeout_s)
+        if job.wait or app.stores.delivers_first:
+            return self._thread.call(lambda: app.stores.and_wait(job), timeout_s=timeout_s)
         waits_until = time.monotonic() + self.settings.accept_timeout_ms / 1000
         while True:
             try:
@@ -234,7 +234,7 @@ class Plugin:
                 if self.settings.overflow != "block" or time.monotonic() >= waits_until:
                     raise
             time.sleep(_LOOK_FOR_ROOM_EVERY_S)
-        return self._thread.call(lambda: app.store_unkept(job, refusal), timeout_s=timeout_s)
+        return self._thread.call(lambda: app.stores.unkept(job, refusal), timeout_s=timeout_s)
 
     def search(
         self, query: SearchQuery, *, include_pending: bool, second: SearchQuery | None
@@ -319,7 +319,7 @@ class _Running:
             app.abandon()
             raise RuntimeUnavailable("the start took too long and was given up")
         self.app = app
-        self.thread.accepts_with(app.accept)
+        self.thread.accepts_with(app.stores.accept)
         app.start()
 
     def close_later(self, app: App, delay_s: float) -> None:

@@ -40,6 +40,8 @@ TRUER: dict[str, dict[str, JsonValue]] = {
     # The status route says that the key is good: an outage of mem9's, and no word about the key.
     "refused key": {"error": OUTAGE},
     "search: plain 400": {"error": OUTAGE},
+    # A 200 says that mem9 has worked on a turn, not that it kept anything of it.
+    "confirmed by the server": {"searchable_now": False},
 }
 
 

@@ -74,7 +74,7 @@ class _House:
 
     def store(self, *jobs: NewJob) -> list[Receipt]:
         """Store *jobs*, all of which must be taken."""
-        receipts = self.app.accept(list(jobs))
+        receipts = self.app.stores.accept(list(jobs))
         assert all(isinstance(each, Receipt) for each in receipts)
         return [each for each in receipts if isinstance(each, Receipt)]
 
@@ -151,7 +151,7 @@ async def test_a_store_that_waits_goes_by_itself_and_proves_the_address(tmp_path
         await house.failing()
         house.held[RIGHT] = asyncio.Event()
         waits = asyncio.create_task(
-            house.app.store_and_wait(_job("waits", RIGHT).model_copy(update={"wait": True}))
+            house.app.stores.and_wait(_job("waits", RIGHT).model_copy(update={"wait": True}))
         )
         await _until(lambda: RIGHT in house.asked)
         house.store(_job("new", RIGHT))

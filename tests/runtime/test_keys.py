@@ -59,7 +59,7 @@ class _House:
 
     def store(self, *jobs: NewJob) -> list[Receipt]:
         """Store *jobs*, all of which must be taken."""
-        receipts = self.app.accept(list(jobs))
+        receipts = self.app.stores.accept(list(jobs))
         assert all(isinstance(each, Receipt) for each in receipts)
         return [each for each in receipts if isinstance(each, Receipt)]
 

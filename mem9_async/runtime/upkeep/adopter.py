@@ -67,7 +67,7 @@ class Adoption:
             log.error("journal.write_failed", error_type="journal_error", reason=str(exc))
         finally:
             if adopted:
-                app.adopted()
+                app.loader.adopted()
                 log.info("journal.adopted", journal_id=claim.path.stem, jobs=adopted)
         return adopted
 
@@ -100,10 +100,7 @@ class Adoption:
         Recovery(orphan).recover(now, max_due_in_s=app.settings.retry_after_max)
         for jobs, lane_ids in Takeover(own, orphan).chunks():
             if tell:
-                app.restore_parks()  # before the first of their jobs can go
-                now = app.clock.now()
-                for backlog in app.recovery.backlogs(lane_ids):
-                    app.lanes.restored(backlog, now)
+                app.loader.adopting(lane_ids)
                 app.deliverer.wake()
             yield jobs
             await asyncio.sleep(0)

@@ -107,7 +107,7 @@ class Upkeep:
         file = app.storage.journal.file
         expired, lane_ids = self._retention.expire(now, deadline_s=settings.delivery_deadline)
         if expired:
-            app.reload_lanes(lane_ids)
+            app.loader.reload(lane_ids)
             log.error("job.dead_lettered", jobs=expired, error_type="deadline_exceeded")
         aged, crowded = self._retention.forget_dead(
             now,

@@ -171,5 +171,8 @@ class Watcher:
             self._told.watch_ended(verdict)
         if lanes:
             self._told.sent_again(lanes)
+            for lane_id in lanes:  # what it waited for will not come by itself
+                self._lanes.go_ahead(lane_id, now)
+            self._wake()
         for news in self.watch.news(now):
             self._told.remembering(news)

@@ -64,13 +64,13 @@ class _House:
 
     def refused(self, new: NewJob) -> Unwritable:
         """How the journal refuses *new*."""
-        (answer,) = self.app.accept([new])
+        (answer,) = self.app.stores.accept([new])
         assert isinstance(answer, Unwritable)
         return answer
 
     async def store(self, new: NewJob) -> Receipt:
         """Store *new* as the plugin does when the journal has refused it."""
-        return await self.app.store_unkept(new, self.refused(new))
+        return await self.app.stores.unkept(new, self.refused(new))
 
 
 def _is_delivered(receipt: Receipt) -> bool:
@@ -85,7 +85,7 @@ async def test_a_store_is_delivered_before_its_answer(
         house.fill_the_disk(monkeypatch)
 
         receipt = await house.store(job("a"))
-        waited = await house.app.store_and_wait(job("b").model_copy(update={"wait": True}))
+        waited = await house.app.stores.and_wait(job("b").model_copy(update={"wait": True}))
 
         assert house.sent == ["a", "b"]
         for each in (receipt, waited):
@@ -100,7 +100,7 @@ async def test_a_disk_that_fills_up_in_a_commit_is_no_different(tmp_path: Path) 
         pages = db.execute("PRAGMA page_count").fetchone()[0]
         db.execute(f"PRAGMA max_page_count = {pages}").fetchall()
 
-        receipt = await house.app.store_and_wait(job("a" * 40_000))
+        receipt = await house.app.stores.and_wait(job("a" * 40_000))
 
         assert _is_delivered(receipt)
         assert len(house.sent) == 1
@@ -111,7 +111,7 @@ async def test_what_its_lane_holds_goes_first(
 ) -> None:
     """Although it still waited for company; other lanes are not waited for."""
     async with _House(tmp_path, linger_ms=60_000, linger_max_ms=60_000).running() as house:
-        house.app.accept([job("before 1"), job("before 2")])
+        house.app.stores.accept([job("before 1"), job("before 2")])
         house.fill_the_disk(monkeypatch)
         house.may_answer.clear()
         stores = [asyncio.create_task(house.store(job(text))) for text in ("a", "b")]
@@ -144,7 +144,7 @@ async def test_it_is_refused_where_it_could_not_be_delivered_in_order(
     """At once, and nothing is sent."""
     async with _House(tmp_path).running() as house:
         house.answer = answer
-        house.app.accept([job("before")])
+        house.app.stores.accept([job("before")])
         while house.app.queue(QueueCommand(space=space())).trouble is None:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         house.fill_the_disk(monkeypatch)
@@ -162,7 +162,7 @@ async def test_it_is_refused_when_what_is_before_it_takes_too_long(
     """Nothing was sent then: the answer may say so."""
     async with _House(tmp_path, wait_timeout_ms=1_000).running() as house:
         house.may_answer.clear()
-        house.app.accept([job("before")])
+        house.app.stores.accept([job("before")])
         house.fill_the_disk(monkeypatch)
 
         with pytest.raises(Unwritable):
