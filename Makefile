@@ -1,6 +1,6 @@
 # Everything runs from a fresh clone: `make demo`, `make test`. Needs Python 3.12 and make.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench chaos mem9 workflows host package serve doctor requirements clean
+.PHONY: help setup demo test coverage lint format bench chaos mem9 workflows host package serve doctor requirements clean
 
 # With pyenv, `.python-version` turns the `uv` of another Python into a shim that exits 127:
 # finding a uv proves nothing, running it does.
@@ -17,6 +17,7 @@ help:
 	@echo 'make setup         a .venv with Python 3.12 and everything pinned in requirements*.txt'
 	@echo 'make demo          an embedded mem9, the plugin, twenty conversations, a live queue'
 	@echo 'make test, lint    what the checks run (.ci/run runs both)'
+	@echo 'make coverage      the tests with branches counted, and the least that must be reached'
 	@echo 'make bench         calls a second against a do-nothing and a synchronous plugin'
 	@echo 'make chaos         the long fault runs'
 	@echo 'make mem9          the embedded mem9 beside a real one: SERVER=http://... KEY=...'
@@ -46,6 +47,9 @@ demo: setup
 
 test: setup
 	$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+
+coverage: setup
+	$(PY) -m pytest -n 2 --dist loadfile --cov --cov-report=term $(ARGS)
 
 lint: setup
 	.venv/bin/ruff check .
@@ -94,5 +98,5 @@ requirements: $(filter .uv/bin/uv,$(UV))
 	$(COMPILE) --group dev --constraint requirements.txt --output-file requirements-dev.txt >/dev/null
 
 clean:
-	rm -rf .venv .venv-workflows .uv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-workflows .uv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,8 +1,8 @@
 """Structured logs: one JSON object a line, written on the hub's thread only.
 
 stdout is Dify's protocol. A line written from another thread lands inside a message and
-breaks it (field notes, 7), so background code hands its records to a relay, and a greenlet
-of the hub writes them. Never content, never a key: events carry keyed hashes and counts.
+breaks it (docs/reference/dify-plugin.md, 3), so background code hands its records to a relay, and
+a greenlet of the hub writes them. Never content, never a key: events carry keyed hashes and counts.
 """
 
 import logging

@@ -1,6 +1,6 @@
 """Every knob, read once from the environment (prefix MEM9_ASYNC_) and handed down.
 
-Names and defaults: shared reliability reference, section 4.2. `_ms` is milliseconds;
+Names and defaults: docs/reference/reliability.md, 4.2. `_ms` is milliseconds;
 durations without a unit in the name take `72h`, `15min`, `30s` or plain seconds.
 """
 

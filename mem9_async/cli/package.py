@@ -1,6 +1,6 @@
 """Builds the package that Dify takes: an ordinary ZIP of the plugin's own files.
 
-Dify's rules (shared plugin reference, section 8): file entries only, sorted, deflate; at
+Dify's rules (docs/reference/dify-plugin.md, 8): file entries only, sorted, deflate; at
 most 50 MiB. The same tree gives the same bytes, apart from a lock made anew.
 """
 

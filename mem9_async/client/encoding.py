@@ -11,7 +11,7 @@ from mem9_async.models.job import Message, Pinned
 from mem9_async.models.memory import ListQuery, MemoryChange, SearchQuery
 from mem9_async.models.outcome import Confirmation
 
-DELETE_MAX_IDS = 1_000  # batch-delete refuses more (mem9-api.md, section 5)
+DELETE_MAX_IDS = 1_000  # batch-delete refuses more (docs/reference/mem9-api.md, 5)
 RECALL_FACTOR = 3
 RECALL_MAX = 100
 
@@ -76,7 +76,8 @@ def _verbatim_body(batch: Batch, said: list[Message]) -> bytes:
 
 
 def _pinned_body(batch: Batch, pinned: Pinned) -> bytes:
-    # No `mode`: mem9 refuses it beside content (mem9-api.md, 3.2), and pinned is always sync.
+    # No `mode`: mem9 refuses it beside content (docs/reference/mem9-api.md, 3.2), and pinned is
+    # always sync.
     body: dict[str, JsonValue] = {"content": pinned.content, "memory_type": "pinned"}
     if pinned.tags:
         body["tags"] = list(pinned.tags)

@@ -1,11 +1,11 @@
 """Pages of a list, kept as stable as one request can keep them. Pure.
 
 mem9 sorts a list by `updated_at` alone and leaves open in which order equal times come
-(mem9-api.md, 4.3): asked for the next page, it may give the memories of one second in another
-order, so that one comes twice and another not at all. So a page is asked for with some rows
-more on either side, and memories of one time are put into the order of their ids, provided that
-all of them are in sight. What no client can mend: more memories of one time than the margin
-holds, and a list that changes between two pages.
+(docs/reference/mem9-api.md, 4.3): asked for the next page, it may give the memories of one
+second in another order, so that one comes twice and another not at all. So a page is asked for
+with some rows more on either side, and memories of one time are put into the order of their ids,
+provided that all of them are in sight. What no client can mend: more memories of one time than
+the margin holds, and a list that changes between two pages.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Removes recalled memories from text on its way to mem9, and what it would take for a speaker.
 
 mem9 strips `<relevant-memories>` blocks itself, but its loop never ends on a closing tag that
-stands before an opening one (mem9-api.md, 3.4), so neither literal may ever reach it.
+stands before an opening one (docs/reference/mem9-api.md, 3.4): neither may ever reach it.
 """
 
 import re

@@ -1,7 +1,7 @@
 """mem9's answers, read leniently.
 
 Every field is optional and a field of the wrong type counts as absent: servers differ in age
-(mem9-api.md, section 0), and success is told by the status alone.
+(docs/reference/mem9-api.md, 0), and success is told by the status alone.
 """
 
 import math

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class ErrorType(StrEnum):
-    """Why a request failed: the closed set of shared reliability reference, section 2."""
+    """Why a request failed: the closed set of docs/reference/reliability.md, 2."""
 
     DNS_ERROR = "dns_error"
     CONNECTION_REFUSED = "connection_refused"

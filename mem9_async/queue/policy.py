@@ -1,6 +1,6 @@
 """What each outcome means for the batch, its space and its endpoint. Pure; the table is data.
 
-Source: shared references, reliability section 2 and mem9-api section 7.
+Source: docs/reference/reliability.md, 2, and docs/reference/mem9-api.md, 7.
 """
 
 import random

@@ -1,8 +1,8 @@
 """Where the two threads meet: calls from greenlets go to the loop, answers and records come back.
 
 The loop runs uvloop on a native thread of its own. `threading.Thread` would be a greenlet
-here, and the stock loop hangs on host names (field notes, 2 to 4). Nothing else in the
-package knows both sides. A wait on the hub always has an end.
+here, and the stock loop hangs on host names (docs/reference/dify-plugin.md, 4). Nothing else
+in the package knows both sides. A wait on the hub always has an end.
 """
 
 import asyncio

@@ -40,7 +40,7 @@ async def test_a_page_is_what_mem9_says_it_is(client: Mem9Client, mem9: MockedMe
 
 
 async def test_a_page_is_asked_for_with_a_margin(client: Mem9Client, mem9: MockedMem9) -> None:
-    """Memories of one second may come in another order than before (mem9-api.md, 4.3)."""
+    """Memories of one second may come in another order (docs/reference/mem9-api.md, 4.3)."""
     found: list[JsonValue] = [
         {"id": f"m{number:02}", "content": "x", "updated_at": "t"} for number in range(30)
     ]

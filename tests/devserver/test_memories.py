@@ -304,7 +304,7 @@ async def test_equal_messages_of_a_session_are_one_row_unless_numbered(api: Call
     ],
 )
 def test_ages_in_words(age_s: int, words: str) -> None:
-    """Whole units, at the bounds of the reference."""
+    """Whole units, at the bounds of docs/reference/mem9-api.md, 4.2."""
     assert relative_age(1_000_000_000, 1_000_000_000 + age_s) == words
 
 

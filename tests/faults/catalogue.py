@@ -1,6 +1,6 @@
 """Every fault of the outcome table, with what the plugin must make of it.
 
-The table is section 2 of the reliability reference; `moves` are the words of the plugin's log.
+The table is docs/reference/reliability.md, 2; `moves` are the words of the plugin's log.
 """
 
 from collections.abc import Callable

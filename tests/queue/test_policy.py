@@ -19,7 +19,7 @@ _PAUSE = (0.5, 5.0)  # seconds: mem9's limiter refills within about one
 
 @dataclass(frozen=True)
 class Row:
-    """One row of reliability.md, section 2, with mem9-api.md, section 7.
+    """One row of docs/reference/reliability.md, 2, with docs/reference/mem9-api.md, 7.
 
     `many` and `one` are the moves for a batch of several jobs and of a single one; `wait_s` are
     the shortest and the longest wait of a first attempt.

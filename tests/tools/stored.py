@@ -1,7 +1,7 @@
 """What Dify's daemon makes of our declaration: the JSON that it keeps, and sends round per call.
 
 Its structures have a field for everything that a declaration may say; what ours leaves out is
-stored as null, false or an empty text (field notes on the real host).
+stored as null, false or an empty text (docs/reference/real-host.md, 3).
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What mem9's error texts mean, as data (mem9-api.md, sections 1, 3, 6 and 7)."""
+"""What mem9's error texts mean, as data (docs/reference/mem9-api.md, 1, 3, 6 and 7)."""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,7 @@
 """What an answer of mem9 means: status, headers and body become one Outcome.
 
-The table is texts.py, with failures.py for requests that ended without an answer
-(reliability.md, section 2; mem9-api.md, section 7).
+The table is error_catalogue.py, with transport_errors.py for requests that ended without an
+answer (docs/reference/reliability.md, 2; docs/reference/mem9-api.md, 7).
 """
 
 from codecs import BOM_UTF8

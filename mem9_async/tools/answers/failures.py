@@ -118,7 +118,7 @@ def _denied(outcome: Outcome, denial: QuotaDenial) -> Failure:
     action = denial.action
     after_s = denial.retry_after_s if denial.retry_after_s is not None else outcome.retry_after_s
     # The lane behind the quota opens again by itself, under 402 as under 429; the rest asks a
-    # person to change the account (mem9-api.md, section 6).
+    # person to change the account (docs/reference/mem9-api.md, 6).
     passes = outcome.error_type is ErrorType.RATE_LIMITED
     if passes and after_s is None:
         after_s = _DENIED_WAIT_S

@@ -1,7 +1,7 @@
 """An answer as the lines that Dify's daemon reads: the JSON, then every variable.
 
-The SDK makes each message through four pydantic models and two writes (29 microseconds on
-the machine of the field notes); the same bytes made here cost a tenth of that.
+The SDK makes each message through four pydantic models and two writes (29 microseconds, see
+docs/decisions/0013-few-variables.md); the same bytes made here cost a tenth of that.
 """
 
 from collections.abc import Mapping
@@ -11,8 +11,8 @@ from pydantic_core import to_json
 
 from mem9_async.tools.answers.base import Answer
 
-#: The daemon ends the plugin at 5 MiB a line (dify-plugin.md, 3), and the JSON travels on
-#: through queues and databases: stay far below.
+#: The daemon ends the plugin at 5 MiB a line (docs/reference/dify-plugin.md, 3), and the
+#: JSON travels on through queues and databases: stay far below.
 MAX_LINE_BYTES = 1_000_000
 _ENVELOPE_BYTES = 512
 _CUTS = (16_384, 4_096, 1_024, 256, 64, 16, 4)

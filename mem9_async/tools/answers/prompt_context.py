@@ -4,8 +4,8 @@ import re
 
 from mem9_async.models.memory import Memory
 
-# mem9 and our own store strip this block (mem9-api.md, 3.4), so recalled text that a model
-# repeats does not become a new memory.
+# mem9 and our own store strip this block (docs/reference/mem9-api.md, 3.4), so recalled text
+# that a model repeats does not become a new memory.
 _OPEN = "<relevant-memories>"
 _CLOSE = "</relevant-memories>"
 _TAG = re.compile(r"<\s*/?\s*relevant-memories\s*>", re.IGNORECASE)

@@ -68,8 +68,8 @@ def _pinned(call: Call, *, isolated: bool) -> Pinned:
             code="pinned_messages",
         )
     if isolated:
-        # mem9 keeps no owner on a pinned memory (mem9-api.md, 3.3): everyone would see it,
-        # and its own user would not.
+        # mem9 keeps no owner on a pinned memory (docs/reference/mem9-api.md, 3.3): everyone
+        # would see it, and its own user would not.
         raise InvalidRequest(
             "pinned memories belong to the whole space in mem9 and cannot be kept apart by user "
             "or conversation. Store without pinned, or set isolation to shared.",

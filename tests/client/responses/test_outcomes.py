@@ -1,4 +1,4 @@
-"""The classification table: reliability.md, section 2, with mem9-api.md, section 7."""
+"""The table: docs/reference/reliability.md, 2, with docs/reference/mem9-api.md, 7."""
 
 from dataclasses import replace
 
