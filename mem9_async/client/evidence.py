@@ -11,7 +11,7 @@ from mem9_async.client.reader import Asker, addresses_of
 from mem9_async.client.urls import read_headers
 from mem9_async.client.wire import MemoryBody, ProcessBody, parse, parse_list
 from mem9_async.models.errors import RequestFailed
-from mem9_async.models.evidence import Fact, ModelCalls, fingerprint
+from mem9_async.models.evidence import Fact, ModelCalls, Process, fingerprint
 from mem9_async.models.outcome import Meter
 from mem9_async.models.space import Space
 
@@ -48,14 +48,16 @@ class Evidence:
         ahead_s = self._ahead_s(answer)
         return [fact for each in body.memories if (fact := _fact(each, ahead_s)) is not None]
 
-    async def process_started_at(self, base_url: str) -> float | None:
-        """When the process that answers began."""
+    async def process(self, base_url: str) -> Process | None:
+        """The process that answers."""
         answer = await self._ask(
             Request("GET", addresses_of(base_url).process, {}, may_resend=True)
         )
         body = None if answer is None else parse(ProcessBody, answer.body)
-        at = None if body is None or body.started_at is None else _epoch_s(body.started_at)
-        return None if at is None or answer is None else at - self._ahead_s(answer)
+        began = None if body is None or body.started_at is None else _epoch_s(body.started_at)
+        if began is None or answer is None:
+            return None
+        return Process(began, began - self._ahead_s(answer))
 
     async def model_calls(self, base_url: str) -> ModelCalls | None:
         """How often the process has called its language model, and been sent stores."""

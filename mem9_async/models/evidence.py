@@ -18,6 +18,17 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
+class Process:
+    """The server's process: when it began, by its own clock, exactly, and by ours, about.
+
+    Two answers are of one process if the first is equal; the second is what a take compares with.
+    """
+
+    began: float
+    began_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCalls:
     """Counters of the server's process: calls of its language model, and stores it was sent."""
 

@@ -38,9 +38,9 @@ async def test_facts_come_with_the_messages_that_they_are_of(evidence: Evidence)
         assert abs(fact.updated_at - began) < 60
         assert await evidence.newest_facts(asked, "other") == []
         assert await evidence.model_calls(server.base_url) == ModelCalls(2, 0, 1)
-        started_at = await evidence.process_started_at(server.base_url)
-        assert started_at is not None
-        assert abs(started_at - began) < 60
+        process = await evidence.process(server.base_url)
+        assert process is not None
+        assert abs(process.began_at - began) < 60
 
 
 async def test_a_clock_that_is_years_off_is_corrected(evidence: Evidence) -> None:
@@ -49,10 +49,11 @@ async def test_a_clock_that_is_years_off_is_corrected(evidence: Evidence) -> Non
     answer = http(200, b'{"started_at": "2100-01-01T00:00:00.5Z"}', date)
     async with peer(says(answer)) as server:
         before = time.time()
-        started_at = await evidence.process_started_at(server.url)
+        process = await evidence.process(server.url)
 
-    assert started_at is not None
-    assert -60 < started_at - before < 60
+    assert process is not None
+    assert process.began > before + 1e9
+    assert -60 < process.began_at - before < 60
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ async def test_where_it_cannot_be_had_there_is_none(evidence: Evidence, script: 
     """Nothing is raised, whatever answers there."""
     async with peer(script) as server:  # type: ignore[arg-type]
         assert not await evidence.newest_facts(space(server.url), "dify")
-        assert await evidence.process_started_at(server.url) is None
+        assert await evidence.process(server.url) is None
         assert await evidence.model_calls(server.url) is None
 
 

@@ -65,6 +65,8 @@ async def test_what_a_server_loses_when_it_restarts_is_sent_again(host: PluginHo
     chance = random.Random(7)
     async with DevServer() as server:
         call = Caller(host, server, server.key)
+        await _store(call, ["The first, from which on the server is known."])
+        await _over(call)
         texts = _texts(120)
         lost = 0
         for part in range(3):
@@ -79,7 +81,7 @@ async def test_what_a_server_loses_when_it_restarts_is_sent_again(host: PluginHo
         told = await _over(call)
 
     assert told["lost_and_sent_again"] > 0
-    assert told["remembered"] + told["unconfirmed"] == len(texts)
+    assert told["remembered"] + told["unconfirmed"] == len(texts) + 1
     assert told["health"] == "ok", told
 
 
@@ -193,7 +195,7 @@ async def test_a_kill_of_ours_forgets_nothing_and_sends_nothing_again(tmp_path: 
     async with DevServer() as server:
         server.model.seconds = 3_600.0
         texts = _texts(20)
-        settings = {**SETTINGS, "MEM9_ASYNC_REMEMBER_WINDOW": "120"}
+        settings = {**SETTINGS, "MEM9_ASYNC_REMEMBER_WINDOW": "60"}
         async with plugin(tmp_path, settings) as host:
             call = Caller(host, server, server.key)
             await _store(call, texts, sessions=20)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mem9_async.models.evidence import ModelCalls
+from mem9_async.models.evidence import ModelCalls, Process
 from mem9_async.queue.watch.watched import Watched
 
 _SLACK_S = 1.0  # the correction by Date is no finer
@@ -12,23 +12,22 @@ _SLACK_S = 1.0  # the correction by Date is no finer
 class Server:
     """One address. Behind a balancer several processes may answer in turn."""
 
-    started_at: float | None = None
+    newest: Process | None = None
     alternates: bool = False  #: an older process was seen after a newer one
     calls: ModelCalls | None = None
     asked_at: float = float("-inf")
     has_no_model: bool = False  #: messages came, and for a while no model was called
     _uncalled_since: float | None = None
 
-    def process(self, started_at: float, now: float) -> None:
-        """A process answered that began at *started_at*."""
+    def process(self, process: Process, now: float) -> None:
+        """*process* answered."""
         self.asked_at = now
-        newest = self.started_at
-        if newest is not None and started_at < newest - _SLACK_S:
+        if self.newest is not None and process.began < self.newest.began:
             self.alternates = True
             return
-        if newest is not None and started_at > newest + _SLACK_S:
+        if self.newest is None or process.began > self.newest.began:
+            self.newest = process
             self.calls = self._uncalled_since = None  # its counters began anew
-        self.started_at = started_at if newest is None else max(started_at, newest)
 
     def model(self, calls: ModelCalls, now: float, *, patience_s: float) -> None:
         """Its counters, as read just now; a call counts only once the model has answered."""
@@ -47,12 +46,12 @@ class Server:
 
         Where one was known before that, it is another now; else only its time can tell.
         """
-        at, before = self.started_at, batch.process_before
-        if at is None:
+        newest, before = self.newest, batch.process_before
+        if newest is None or newest == before:
             return None
-        if before is None:
-            return at if at > batch.taken_at + _SLACK_S else None
-        return at if at > before + _SLACK_S and at > batch.taken_at - _SLACK_S else None
+        # About: where no process was known before, only one that is surely younger is blamed.
+        slack_s = _SLACK_S if before is None else -_SLACK_S
+        return newest.began_at if newest.began_at > batch.taken_at + slack_s else None
 
     def patience(self, grace_s: float) -> float:
         """How long to wait after a restart: twice as long where processes alternate."""
@@ -60,7 +59,7 @@ class Server:
 
     def note(self, batch: Watched) -> None:
         """Note with *batch*, which was just taken, what was known then."""
-        batch.process_before = self.started_at
+        batch.process_before = self.newest
         if self.calls is not None:
             batch.failed_before, batch.good_before = self.calls.failed, self.calls.good
 

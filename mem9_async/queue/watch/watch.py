@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mem9_async.models.evidence import Fact, ModelCalls
+from mem9_async.models.evidence import Fact, ModelCalls, Process
 from mem9_async.queue.watch.servers import Server
 from mem9_async.queue.watch.spaces import SpaceNews, SpaceWatch
 from mem9_async.queue.watch.watched import Schedule, Watched
@@ -97,9 +97,9 @@ class Watch:
             batch.looked_at = now
         return lanes
 
-    def process(self, endpoint: str, started_at: float, now: float) -> None:
-        """The server's process began at *started_at*."""
-        self.server(endpoint).process(started_at, now)
+    def process(self, endpoint: str, process: Process, now: float) -> None:
+        """*process* answered there."""
+        self.server(endpoint).process(process, now)
 
     def model(self, endpoint: str, calls: ModelCalls, now: float) -> None:
         """What the server's counters say of its model."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from mem9_async.models.evidence import Fact, fingerprint
+from mem9_async.models.evidence import Fact, Process, fingerprint
 from mem9_async.models.job import Turn
 from mem9_async.queue.journal.takes import Take
 
@@ -58,7 +58,7 @@ class Watched:
     resends: int
     texts: frozenset[int]
     wholes: frozenset[int] = frozenset()  #: all that a turn told, as it is sent word for word
-    process_before: float | None = None  #: when the process began that was known then
+    process_before: Process | None = None  #: the one that was known then
     failed_before: int | None = None  #: the model's failures when it was taken
     good_before: int | None = None
     named: set[int] = field(default_factory=set)

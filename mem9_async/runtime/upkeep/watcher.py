@@ -6,7 +6,7 @@ from typing import Protocol
 
 import structlog
 
-from mem9_async.models.evidence import Fact, ModelCalls
+from mem9_async.models.evidence import Fact, ModelCalls, Process
 from mem9_async.models.space import Space
 from mem9_async.queue.clock import Clock
 from mem9_async.queue.journal import Journal, JournalError
@@ -30,8 +30,8 @@ class Evidence(Protocol):
     async def newest_facts(self, space: Space, agent_id: str) -> list[Fact] | None:
         """The newest facts of an agent."""
 
-    async def process_started_at(self, base_url: str) -> float | None:
-        """When the server's process began."""
+    async def process(self, base_url: str) -> Process | None:
+        """The server's process."""
 
     async def model_calls(self, base_url: str) -> ModelCalls | None:
         """The counters of its model."""
@@ -134,8 +134,8 @@ class Watcher:
         server = self.watch.server(endpoint)
         if stale:
             server.asked_at = self._clock.now()
-            if (started_at := await self._evidence.process_started_at(endpoint)) is not None:
-                self.watch.process(endpoint, started_at, self._clock.now())
+            if (process := await self._evidence.process(endpoint)) is not None:
+                self.watch.process(endpoint, process, self._clock.now())
             if (calls := await self._evidence.model_calls(endpoint)) is not None:
                 self.watch.model(endpoint, calls, self._clock.now())
         for number, look in enumerate(looks):

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from mem9_async.models.evidence import Fact, ModelCalls, fingerprint
+from mem9_async.models.evidence import Fact, ModelCalls, Process, fingerprint
 from mem9_async.queue.watch.spaces import SpaceNews
 from mem9_async.queue.watch.watch import End, Look, Verdict, Watch
 from mem9_async.queue.watch.watched import Schedule, Watched
@@ -50,6 +50,10 @@ class Rig:
     def ends(self, seconds: float) -> list[tuple[End, str | None]]:
         """The same, as ends and reasons."""
         return [(verdict.end, verdict.reason) for verdict in self.after(seconds)]
+
+
+def _began(at: float) -> Process:
+    return Process(at, at)
 
 
 @pytest.fixture
@@ -101,7 +105,7 @@ def test_a_fact_of_other_messages_says_nothing(rig: Rig) -> None:
 
 def test_silence_ends_unconfirmed_and_sends_nothing_again(rig: Rig) -> None:
     """A turn without anything worth keeping leaves no trace either."""
-    rig.watch.process(URL, START - 100, START)
+    rig.watch.process(URL, _began(START - 100), START)
     rig.watch.model(URL, ModelCalls(good=5, failed=0, stores=5), START)
     rig.take("How are you?")
     rig.watch.model(URL, ModelCalls(good=9, failed=0, stores=9), START + 100)
@@ -116,7 +120,7 @@ class TestRestart:
     def test_what_was_in_its_hands_goes_again_after_a_minute(self, rig: Rig) -> None:
         """Once it was looked whether it came through after all."""
         rig.take("I row.")
-        rig.watch.process(URL, START + 5, START + 6)
+        rig.watch.process(URL, _began(START + 5), START + 6)
         assert rig.ends(70) == []  # not looked at since
         rig.look()
 
@@ -125,7 +129,7 @@ class TestRestart:
     def test_what_is_whole_stays(self, rig: Rig) -> None:
         """Every message of it is there."""
         rig.take("I row.")
-        rig.watch.process(URL, START + 5, START + 6)
+        rig.watch.process(URL, _began(START + 5), START + 6)
         rig.now += 7
         rig.see("Rows", "I row.")
 
@@ -136,7 +140,7 @@ class TestRestart:
         rig.take("I row.", "I keep bees.")
         rig.now += 2
         rig.see("Rows", "I row.")
-        rig.watch.process(URL, rig.now + 1, rig.now + 2)
+        rig.watch.process(URL, _began(rig.now + 1), rig.now + 2)
         rig.now += 70
         rig.look()
 
@@ -144,7 +148,7 @@ class TestRestart:
 
     def test_an_older_process_lost_nothing(self, rig: Rig) -> None:
         """It has been there all the time."""
-        rig.watch.process(URL, START - 5, START)
+        rig.watch.process(URL, _began(START - 5), START)
         rig.take("I row.")
         rig.now += 70
         rig.look()
@@ -153,13 +157,13 @@ class TestRestart:
 
     def test_a_process_that_began_a_moment_before_lost_nothing(self, rig: Rig) -> None:
         """Where it was known before, that it is the same; else by its time, with some room."""
-        rig.watch.process(URL, START - 0.2, START)
+        rig.watch.process(URL, _began(START - 0.2), START)
         rig.take("I row.")
-        rig.watch.process(URL, START + 0.6, START + 1)  # the same, as Date is in whole seconds
+        rig.watch.process(URL, Process(START - 0.2, START + 0.6), START + 1)  # by a coarse Date
         rig.now += 70
         rig.look()
         assert rig.ends(0) == []
-        rig.watch.process(URL, START + 20, START + 71)
+        rig.watch.process(URL, _began(START + 20), START + 71)
         rig.now += 70
         rig.look()
 
@@ -168,8 +172,8 @@ class TestRestart:
     def test_where_processes_take_turns_it_waits_twice_as_long(self, rig: Rig) -> None:
         """Behind a balancer, an older one may still be at work on it."""
         rig.take("I row.")
-        rig.watch.process(URL, START + 5, START + 6)
-        rig.watch.process(URL, START - 500, START + 7)
+        rig.watch.process(URL, _began(START + 5), START + 6)
+        rig.watch.process(URL, _began(START - 500), START + 7)
         rig.now += 70
         rig.look()
         assert rig.ends(0) == []
@@ -181,7 +185,7 @@ class TestRestart:
     def test_at_most_three_times(self, rig: Rig) -> None:
         """Then it is let go."""
         rig.take("I row.", resends=3)
-        rig.watch.process(URL, START + 5, START + 6)
+        rig.watch.process(URL, _began(START + 5), START + 6)
         rig.now += 300
         rig.look()
         assert rig.ends(0) == []
