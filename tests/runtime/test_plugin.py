@@ -181,19 +181,21 @@ plugin._running.thread.stop()
 plugin._running = None
 until(lambda: True, 0.5)
 time.sleep(0.3)
-before, real = threads(), app.App._load
+from mem9_async.runtime.upkeep import lane_loader
+
+before, real = threads(), lane_loader.LaneLoader.load
 
 def fail(self):
     raise ZeroDivisionError("content")
 
-app.App._load = fail
+lane_loader.LaneLoader.load = fail
 for _ in range(5):
     try:
         plugin.start()
     except ZeroDivisionError:
         pass
 until(lambda: threads() <= before)
-app.App._load = real
+lane_loader.LaneLoader.load = real
 print("held", depth())
 """,
         tmp_path,

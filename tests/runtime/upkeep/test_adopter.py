@@ -197,10 +197,10 @@ def test_a_journal_that_cannot_be_loaded_is_not_left_locked(
     """Whatever went wrong: the file and its lock are free again."""
     left_behind(tmp_path, "a")
 
-    def fail(*arguments: object) -> None:
+    def fail(*arguments: object, **more: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("mem9_async.runtime.app.App._load", fail)
+    monkeypatch.setattr("mem9_async.runtime.upkeep.lane_loader.LaneLoader.load", fail)
     with pytest.raises(ZeroDivisionError):
         begun(quick(tmp_path), tmp_path)
 
