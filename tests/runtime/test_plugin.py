@@ -174,7 +174,6 @@ def test_start_that_fails_leaves_no_thread_and_no_lock(tmp_path: Path) -> None:
     """Each second another try is made: nothing may pile up."""
     out = _run(
         """
-import mem9_async.runtime.app as app
 store("one")
 plugin.close()
 plugin._running.thread.stop()
