@@ -15,9 +15,17 @@ from tests.client.peers import hangs, http, peer, resets, says
 @pytest.fixture
 async def evidence() -> AsyncIterator[Evidence]:
     """That of a client."""
-    asking = client(search_timeout_s=1)
+    asking = client()
     yield asking.evidence
     await asking.aclose()
+
+
+async def test_a_server_that_hangs_is_not_waited_for(evidence: Evidence) -> None:
+    """Its time is up; there is nothing to be had."""
+    evidence._timeout_s = 0.2
+    async with peer(hangs()) as server:
+        assert await evidence.process(server.url) is None
+        assert await evidence.model_calls(server.url) is None
 
 
 async def test_facts_come_with_the_messages_that_they_are_of(evidence: Evidence) -> None:
@@ -66,7 +74,6 @@ async def test_a_clock_that_is_years_off_is_corrected(evidence: Evidence) -> Non
         says(http(200, b'{"started_at": "yesterday", "memories": [{"updated_at": "x"}]}')),
         says(http(200, b"# metrics of something else\nup 1\n")),
         resets(),
-        hangs(),
     ],
 )
 async def test_where_it_cannot_be_had_there_is_none(evidence: Evidence, script: object) -> None:

@@ -23,12 +23,16 @@ def _arrived(server: FaultServer) -> list[str]:
     return [text for record in server.records.taken() for text in record.contents]
 
 
-async def test_stores_one_after_the_other_are_delivered_in_order(tmp_path: Path) -> None:
+@pytest.mark.parametrize("confirmation", ["accepted", "remembered"])
+async def test_stores_one_after_the_other_are_delivered_in_order(
+    tmp_path: Path, confirmation: str
+) -> None:
     """Each is taken by mem9 before its process is killed at its end; nothing lingers."""
+    settings = {**SETTINGS, "MEM9_ASYNC_CONFIRMATION": confirmation}
     async with FaultServer() as server:
         keys = credentials(server.url, "sk-once")
         for number in range(3):
-            answer = await run_once(tmp_path, SETTINGS, "memory_store", _store(number), keys)
+            answer = await run_once(tmp_path, settings, "memory_store", _store(number), keys)
             assert (answer["ok"], answer["accepted"], answer["status"]) == (True, True, "accepted")
             assert "durability" not in answer
             assert _arrived(server) == [f"fact {n}" for n in range(number + 1)]

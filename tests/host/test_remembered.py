@@ -135,9 +135,10 @@ async def test_without_a_language_model_everything_is_stored_word_for_word(
 
 
 @pytest.mark.parametrize("what", ["chatter", "known already"])
-async def test_silence_sends_nothing_again(host: PluginHost, what: str) -> None:
+async def test_silence_sends_nothing_again(tmp_path: Path, what: str) -> None:
     """Questions leave no trace, nor does what mem9 knows already."""
-    async with DevServer() as server:
+    settings = {**SETTINGS, "MEM9_ASYNC_REMEMBER_WINDOW": "4", "MEM9_ASYNC_LANE_GAP_MS": "0"}
+    async with plugin(tmp_path, settings) as host, DevServer() as server:
         call = Caller(host, server, server.key)
         if what == "chatter":
             texts = [f"What would you say to number {n}?" for n in range(40)]

@@ -101,9 +101,11 @@ class LastCall:
         return outcome
 
     def _state(self, space_id: int, job_id: str) -> JobState | None:
-        """Where the job is; None when it was delivered."""
+        """Where the job is; None when mem9 has taken it."""
         report = self._reports.find(space_id, job_id, parked=False, now=self._clock.now())
-        return None if report is None else JobState(report.state)
+        if report is None or report.state is JobState.TAKEN:
+            return None
+        return JobState(report.state)
 
     def _part(self) -> None:
         """See to it that the end, which is the host's doing, speaks against no job in flight."""
