@@ -120,6 +120,7 @@ class App:
             clock=self.clock,
             window_s=settings.remember_window,
             max_jobs=settings.remember_max_jobs,
+            max_bytes=settings.journal_max_bytes // 10,  # the rest is for what is not sent yet
             wake=self.deliverer.wake,
         )
         self._rotation = Rotation(

@@ -45,14 +45,15 @@ class Look:
 class Watch:
     """Everything taken and not yet seen."""
 
-    def __init__(self, schedule: Schedule, *, max_jobs: int) -> None:
+    def __init__(self, schedule: Schedule, *, max_jobs: int, max_bytes: int) -> None:
         self._schedule = schedule
         self._max_jobs = max_jobs
+        self._max_bytes = max_bytes
         self._batches: dict[int, Watched] = {}
         self._looks: dict[tuple[int, str], float] = {}
         self._servers: dict[str, Server] = {}
         self._spaces: dict[int, SpaceWatch] = {}
-        self._jobs = 0
+        self._jobs = self._bytes = 0
 
     def __len__(self) -> int:
         return self._jobs
@@ -63,8 +64,10 @@ class Watch:
         """mem9 has taken *batch*; not *just_now*: before this process began."""
         if just_now:
             self.server(batch.endpoint).note(batch)
-        self._jobs += batch.jobs - (old.jobs if (old := self._batches.get(batch.row)) else 0)
+        self.forget([batch.row])
         self._batches[batch.row] = batch
+        self._jobs += batch.jobs
+        self._bytes += batch.size
         key = batch.space_id, batch.agent_id
         first = now + (self._schedule.look_after(0.0) or 0.0)
         self._looks[key] = min(first, self._looks.get(key, first))
@@ -74,6 +77,7 @@ class Watch:
         for row in rows:
             if (batch := self._batches.pop(row, None)) is not None:
                 self._jobs -= batch.jobs
+                self._bytes -= batch.size
 
     def server(self, endpoint: str) -> Server:
         """What is known of the server at *endpoint*."""
@@ -206,7 +210,7 @@ class Watch:
     def _crowded_out(self) -> list[Verdict]:
         found = []
         for row in list(self._batches):
-            if self._jobs <= self._max_jobs:
+            if self._jobs <= self._max_jobs and self._bytes <= self._max_bytes:
                 break
             found.append(Verdict(End.UNCONFIRMED, self._batches[row]))
             self.forget([row])

@@ -64,11 +64,12 @@ class Watcher:
         clock: Clock,
         window_s: float,
         max_jobs: int,
+        max_bytes: int,
         wake: Callable[[], None],
     ) -> None:
         """*may_ask* says whether a space at an address may be asked now: not while it is parked."""
         self._schedule = Schedule(window_s)
-        self.watch = Watch(self._schedule, max_jobs=max_jobs)
+        self.watch = Watch(self._schedule, max_jobs=max_jobs, max_bytes=max_bytes)
         self._takes = Takes(journal)
         self._addresses = journal.addresses
         self._lanes = lanes

@@ -18,7 +18,9 @@ START = 1_000.0
 class Rig:
     """A watch, and a clock that moves when it is told to."""
 
-    watch: Watch = field(default_factory=lambda: Watch(Schedule(600), max_jobs=10_000))
+    watch: Watch = field(
+        default_factory=lambda: Watch(Schedule(600), max_jobs=10_000, max_bytes=10_000)
+    )
     now: float = START
     rows: int = 0
 
@@ -302,9 +304,12 @@ def test_a_steady_stream_of_takes_is_looked_at_too(rig: Rig) -> None:
     assert looks >= 20
 
 
-def test_the_oldest_leave_first_where_there_are_too_many() -> None:
-    """As unconfirmed."""
-    rig = Rig(Watch(Schedule(600), max_jobs=3))
+@pytest.mark.parametrize(
+    "limits", [{"max_jobs": 3, "max_bytes": 9}, {"max_jobs": 9, "max_bytes": 1}]
+)
+def test_the_oldest_leave_first_where_there_are_too_many(limits: dict[str, int]) -> None:
+    """As unconfirmed, by jobs and by bytes."""
+    rig = Rig(Watch(Schedule(600), **limits))
     first = rig.take("1", "2")
     rig.take("3", "4")
 
