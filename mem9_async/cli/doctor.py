@@ -248,6 +248,16 @@ async def mem9(asked: Space | str | None) -> Finding:
         except RequestFailed as exc:
             said = without_key(_said(exc), asked.api_key.get_secret_value())
             return Finding("bad", "mem9", f"{asked.base_url}: {said}", _advice(exc))
+        calls = await client.evidence.model_calls(asked.base_url)
+    if calls is not None and not calls.has_model:
+        return Finding(
+            "note",
+            "mem9",
+            f"{asked.base_url} takes the key, but has never called a language model: it seems to "
+            "have none, and then keeps nothing of messages",
+            "Give it one (MNEMO_LLM_API_KEY and its neighbours); until then the plugin sends "
+            "memories word for word.",
+        )
     return Finding("ok", "mem9", f"{asked.base_url} takes the key")
 
 

@@ -5,10 +5,12 @@ import sys
 from io import StringIO
 from pathlib import Path
 
+import aiohttp
 import pytest
 from rich.console import Console
 
 from mem9_async.cli import doctor
+from mem9_async.devserver.server import DevServer
 from mem9_async.runtime.storage import mounts
 from mem9_async.settings import Settings
 from tests.cli.conftest import Served
@@ -82,6 +84,23 @@ async def test_a_good_key_is_good(served: Served) -> None:
     space = doctor.target(f"{served.base_url}/", served.key)
 
     assert (await doctor.mem9(space)).level == "ok"
+
+
+async def test_a_mem9_without_a_language_model_is_noted() -> None:
+    """Once it has been sent something: its counters tell, free of charge."""
+    async with DevServer(llm=False) as server:
+        asked = doctor.target(server.base_url, server.key)
+        assert (await doctor.mem9(asked)).level == "ok"
+        async with aiohttp.ClientSession() as session:
+            await session.post(
+                f"{server.base_url}/v1alpha2/mem9s/memories",
+                json={"messages": [{"role": "user", "content": "I row."}]},
+                headers={"X-API-Key": server.key},
+            )
+        finding = await doctor.mem9(asked)
+
+    assert finding.level == "note"
+    assert "language model" in finding.says
 
 
 async def test_a_wrong_key_is_bad_and_says_what_helps(served: Served) -> None:
