@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import structlog
 from pydantic_core import to_json
 
-from mem9_async.queue.uuid7 import uuid7
+from mem9_async.boot import BOOT_ID
 
 _MAX_LINE_BYTES = 4096
 _MAX_RELAYED = 20_000
@@ -169,7 +169,7 @@ def configure(send: Callable[[str, str], None], *, level: str, version: str) -> 
         processors=[
             _RepeatLimit(time.monotonic),
             *sampling,
-            _render(uuid7().hex()[-8:], version),
+            _render(BOOT_ID, version),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         logger_factory=lambda *args: _Output(send),

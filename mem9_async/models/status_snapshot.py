@@ -39,7 +39,8 @@ class Totals:
     """Jobs counted by the journal since it began, over restarts.
 
     What came in is somewhere: accepted + adopted = delivered + dead + discarded + expired +
-    present. `delivered` falls when mem9 has lost what it took, and `dead` when dead letters leave.
+    present (+ rows_lost, where a journal was damaged). `delivered` falls when mem9 has lost what
+    it took, and `dead` when dead letters leave.
     """
 
     accepted: int = 0
@@ -54,14 +55,14 @@ class Totals:
     replayed: int = 0
     discarded: int = 0
     expired: int = 0
-    rows_lost: int = 0  #: could not be read any more in a damaged journal
+    rows_lost: int = 0  #: could not be read any more when it was damaged
     present: int = 0  #: on their way now
 
     @property
     def unaccounted(self) -> int:
         """Jobs that are nowhere (above 0) or twice (below 0): anything but 0 is a fault of ours."""
         came = self.accepted + self.adopted
-        left = self.delivered + self.dead + self.discarded + self.expired
+        left = self.delivered + self.dead + self.discarded + self.expired + self.rows_lost
         return came - left - self.present
 
 
@@ -105,7 +106,7 @@ class Circuit:
     endpoint: str
     state: Literal["closed", "open", "half_open"]
     in_flight: int
-    limit: int  #: requests that it may have at once now
+    limit: int  #: requests that it may have at once
     failures: int  #: in a row
     next_probe_at: float | None = None
     retry_tokens: float = 0.0
@@ -129,6 +130,49 @@ class Sdk:
     """Dify's SDK in this process; version None where it is not installed."""
 
     version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """How often a value was at most each of *bounds* (ascending); `counts` add up from below."""
+
+    bounds: tuple[float, ...] = ()
+    counts: tuple[int, ...] = ()
+    count: int = 0
+    sum: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """How often something happened for one reason, out of a closed set."""
+
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """Requests for batches that came to the same end."""
+
+    outcome: str  #: what was done with the batch: deliver, retry, split, bury, park, pause
+    status_class: str  #: 2xx, 4xx, 5xx; none where mem9 did not answer
+    error_type: str  #: none for a success
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What this process has done since it began. Distributions in seconds, but for batch_jobs."""
+
+    rows_lost: int = 0  #: jobs that could not be read any more in damaged journals
+    refused: tuple[Reason, ...] = ()
+    dead: tuple[Reason, ...] = ()
+    attempts: tuple[Attempts, ...] = ()
+    accept_s: Distribution = field(default_factory=Distribution)
+    commit_s: Distribution = field(default_factory=Distribution)
+    attempt_s: Distribution = field(default_factory=Distribution)
+    delivery_s: Distribution = field(default_factory=Distribution)
+    batch_jobs: Distribution = field(default_factory=Distribution)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +234,7 @@ class StatusSnapshot:
     parked_spaces_more: int = 0  #: how many were left out
     silent_spaces: tuple[SilentSpace, ...] = ()
     circuits: tuple[Circuit, ...] = ()
+    work: Work = field(default_factory=Work)
     history: History = field(default_factory=History)
 
     def stale(self, now: float) -> bool:

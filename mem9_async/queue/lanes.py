@@ -6,6 +6,7 @@ turns, then the lanes inside a space, so that one busy tenant cannot starve the 
 
 import heapq
 from collections import deque
+from collections.abc import Iterable
 
 from mem9_async.queue.circuit import Endpoints
 from mem9_async.queue.lane_state import LaneLine, Limits, Ready, SpaceLine
@@ -331,6 +332,10 @@ class Lanes:
         return min((at for at in (opens_at, fresh_at) if at is not None), default=None)
 
     # How it stands
+
+    def spaces(self) -> Iterable[SpaceLine]:
+        """Every space in use, to be looked at only."""
+        return self._spaces.values()
 
     def space_depth(self, space_id: int) -> int:
         """Jobs of the space that are not delivered yet."""

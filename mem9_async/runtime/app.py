@@ -41,6 +41,8 @@ from mem9_async.runtime.status.news import News
 from mem9_async.runtime.status.outcome_observer import OutcomeObserver
 from mem9_async.runtime.status.queue_report import Reporting
 from mem9_async.runtime.status.remembering import Remembering
+from mem9_async.runtime.status.status_source import StatusSource
+from mem9_async.runtime.status.tally import Tally
 from mem9_async.runtime.storage.storage import Storage
 from mem9_async.runtime.upkeep.adopter import Adoption
 from mem9_async.runtime.upkeep.delivery_loop import DeliveryLoop
@@ -56,12 +58,16 @@ log = structlog.get_logger()
 class App:
     """Everything that outlives a call. Build and use it on one event loop."""
 
-    def __init__(self, settings: Settings, storage: Storage) -> None:
-        """Make ready what the journal holds. Sends nothing before start()."""
+    def __init__(self, settings: Settings, storage: Storage, *, tally: Tally | None = None) -> None:
+        """Make ready what the journal holds. Sends nothing before start().
+
+        *tally* is what an app counted that this one takes the place of.
+        """
         self.settings = settings
         self.storage = storage
         self.clock = SteadyClock()
         self.health = Health()
+        self.tally = tally or Tally(self.clock.now())
         self._tasks: set[asyncio.Task[None]] = set()
         rng = random.Random()  # noqa: S311  jitter, not secrets
         journal = storage.journal
@@ -146,6 +152,7 @@ class App:
             underway=self.underway,
             notices=self._notices,
             health=self.health,
+            tally=self.tally,
             clock=self.clock,
         )
         self._last_call = LastCall(
@@ -210,6 +217,18 @@ class App:
             waiting=self._waiting,
             unkept=self._unkept,
             reporting=self._reporting,
+            tally=self.tally,
+            clock=self.clock,
+        )
+        self.status = StatusSource(
+            settings=settings,
+            storage=storage,
+            lanes=self.lanes,
+            endpoints=endpoints,
+            parking=self.parking,
+            watch=self._watcher.watch,
+            health=self.health,
+            tally=self.tally,
             clock=self.clock,
         )
         journal.addresses.on_key = self._key_came

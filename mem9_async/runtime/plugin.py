@@ -25,6 +25,7 @@ from mem9_async.models.space import Space
 from mem9_async.queue.journal import JournalError
 from mem9_async.runtime.app import App
 from mem9_async.runtime.loop_thread import LoopThread
+from mem9_async.runtime.publishing import Publishing
 from mem9_async.runtime.startup import begun, moved, place_for
 from mem9_async.runtime.storage.storage import Storage, ephemeral
 from mem9_async.settings import Settings
@@ -66,6 +67,7 @@ class Plugin:
         self._running: _Running | None = None
         self._look_again_at = 0.0
         self._restarted_at: deque[float] = deque(maxlen=_RESTARTS)
+        self._restarts = 0
 
     def start(self) -> "_Running":
         """Start the loop's thread, the journal and delivery, if they do not run yet.
@@ -78,7 +80,10 @@ class Plugin:
             return self._running
 
     def _start(self) -> "_Running":
-        running = _Running()
+        # Nobody looks for what is told by a process that ends with its call.
+        outlives_calls = self._lasting and not self._host_has_gone()
+        publishing = Publishing(self.settings, self._working_directory) if outlives_calls else None
+        running = _Running(publishing, restarts=self._restarts)
         running.thread.start()
 
         async def open_and_start() -> None:
@@ -117,7 +122,7 @@ class Plugin:
             if storage.damaged:
                 await old.halt()
                 storage.rescue_if_damaged()
-                app = begun(self.settings, self._working_directory, former=storage)
+                app = begun(self.settings, self._working_directory, former=storage, tally=old.tally)
             else:
                 place = place_for(old, self.settings, self._working_directory)
                 if place is None:
@@ -167,6 +172,7 @@ class Plugin:
             reason=reason,
         )
         self._restarted_at.append(now)
+        self._restarts += 1
         running.give_up()
         with self._starting:
             self._running = None
@@ -210,7 +216,7 @@ class Plugin:
         if self._running is not None and self._running.app is not None:
             grace_s = self.settings.shutdown_grace_ms / 1000
             with suppress(RuntimeUnavailable):
-                self._thread.call(self._running.app.aclose, timeout_s=grace_s)
+                self._thread.call(self._running.aclose, timeout_s=grace_s)
 
     def store(self, job: NewJob) -> Receipt:
         """Journal *job*; with `wait`, return its first attempt's outcome too. Raises QueueFull.
@@ -303,8 +309,10 @@ class Plugin:
 class _Running:
     """One loop thread and the app on it."""
 
-    def __init__(self) -> None:
+    def __init__(self, publishing: Publishing | None, *, restarts: int) -> None:
         self.app: App | None = None
+        self._publishing = publishing
+        self._restarts = restarts
         self.told: tuple[App, bool] | None = None
         self.thread = LoopThread(on_end=self._release)
         self._given_up = False
@@ -319,8 +327,17 @@ class _Running:
             app.abandon()
             raise RuntimeUnavailable("the start took too long and was given up")
         self.app = app
-        self.thread.accepts_with(app.stores.accept)
+        self.thread.accepts_with(app.stores.accept, waited=app.tally.waited)
         app.start()
+        if self._publishing is not None:
+            self._publishing.begin(app, restarts=self._restarts)
+
+    async def aclose(self) -> None:
+        """Stop without draining; the files that tell of the queue go with the process."""
+        if self._publishing is not None:
+            await self._publishing.close()
+        if self.app is not None:
+            await self.app.aclose()
 
     def close_later(self, app: App, delay_s: float) -> None:
         """Close the connections of *app*, which was halted, in *delay_s* seconds."""

@@ -22,7 +22,7 @@ from mem9_async.queue.journal.sealed_jobs import SEALED_COLUMNS, SealedJob
 log = structlog.get_logger()
 
 _CHUNK_JOBS = 500
-_DEAD = 4
+_TAKEN, _DEAD = 2, 4
 _BEGUN = "(SELECT batch_row FROM jobs WHERE seq <= :last AND batch_row IS NOT NULL)"
 _REST = "state, batch_row, deaths, parked_s, finished_at, dedup, sealed_outcome"
 _COPIED, _LEAVING = "copied ", "leaving"
@@ -191,7 +191,7 @@ class Takeover:
         with self._own.file.synced_transaction():
             batches: dict[int, int] = {}
             touched: set[int] = set()
-            added = dead = 0
+            added = dead = taken = 0
             for seq, (
                 *columns,
                 state,
@@ -224,8 +224,10 @@ class Takeover:
                 ).rowcount
                 added += inserted
                 dead += inserted and state == _DEAD
+                taken += inserted and state == _TAKEN
             self._own.file.count("adopted", added)
             self._own.file.count("dead", dead)
+            self._own.file.count("delivered", taken)
             self._own.file.count("deduplicated", len(rows) - lost - added)
             self._to.execute(
                 "INSERT OR REPLACE INTO meta VALUES (?, ?)",

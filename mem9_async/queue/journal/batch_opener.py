@@ -67,7 +67,7 @@ class Opener:
                 "DELETE FROM jobs WHERE lane_id = ? AND state = 2", (lane_id,)
             ).rowcount
             self._db.execute("DELETE FROM batches WHERE lane_id = ?", (lane_id,))
-            self._file.count("dead", lost)
+            self._file.count_dead(ErrorType.PAYLOAD_MISMATCH, lost)
             self._file.count("unconfirmed", taken)
         log.error("job.dead_lettered", error_type=ErrorType.PAYLOAD_MISMATCH, jobs=lost)
 
@@ -160,4 +160,4 @@ class Opener:
             )
             if empty:
                 self._db.execute("DELETE FROM batches WHERE batch_row = ?", (row,))
-            self._file.count("dead", len(job_ids))
+            self._file.count_dead(ErrorType.PAYLOAD_MISMATCH, len(job_ids))

@@ -27,7 +27,7 @@ from mem9_async.queue.uuid7 import uuid7
 
 IN_FLIGHT, RETRYABLE = 1, 2
 OWN_FIRST_SEQ = 1 << 40  # adopted jobs are numbered downwards from here
-_COUNTED_TO = "counted_to_seq"
+COUNTED_TO = "counted_to_seq"
 _SPLIT_TO_SINGLES = 3
 DEATHS_ALONE = 2  # from then on a job is sent alone: it may be what ends the process
 
@@ -67,7 +67,7 @@ class Journal:
         # Two questions: SQLite looks at the ends for one at a time, and reads all rows for both.
         first = self._db.execute("SELECT min(seq) FROM jobs").fetchone()[0]
         last = self._db.execute("SELECT max(seq) FROM jobs").fetchone()[0]
-        mark = self.file.counters().get(_COUNTED_TO, 0)
+        mark = self.file.counters().get(COUNTED_TO, 0)
         # Above the mark even when every job has left: a number below it would not be counted.
         self._next_seq = max(OWN_FIRST_SEQ, (last or 0) + 1, mark + 1)
         self.low_seq = min(OWN_FIRST_SEQ, first or OWN_FIRST_SEQ)
@@ -301,7 +301,7 @@ class Journal:
                 self.file.count("accepted", uncounted)
                 self._db.execute(
                     "INSERT OR REPLACE INTO counters VALUES (?, ?)",
-                    (_COUNTED_TO, self._next_seq - 1),
+                    (COUNTED_TO, self._next_seq - 1),
                 )
             yield
         self._uncounted -= uncounted
@@ -310,7 +310,7 @@ class Journal:
         """Every counter since the journal began."""
         counted = self.file.counters()
         counted["accepted"] = counted.get("accepted", 0) + self._uncounted
-        counted.pop(_COUNTED_TO, None)
+        counted.pop(COUNTED_TO, None)
         return counted
 
     def retry(self, row: int, outcome: Outcome, *, due_at: float, costs_attempt: bool) -> None:
@@ -398,6 +398,6 @@ class Journal:
                 (now, seal_outcome(self.sealer, outcome), row),
             ).rowcount
             self._db.execute("DELETE FROM batches WHERE batch_row = ?", (row,))
-            self.file.count("dead", buried)
+            self.file.count_dead(outcome.error_type or "rejected", buried)
         failpoints.hit("dead.committed")
         return buried

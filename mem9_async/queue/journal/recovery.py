@@ -63,7 +63,7 @@ class Recovery:
                 " WHERE batch_row IS NOT NULL AND state = 1 AND deaths >= ?",
                 (now, outcome, _DEATHS_BURIED),
             ).rowcount
-            self._file.count("dead", buried)
+            self._file.count_dead(ErrorType.WORKER_CRASH, buried)
             # New batches, new ids: the old id stands for the bytes of all of them together.
             for job in db.execute(
                 "SELECT seq, size, accepted_at, lane_id FROM jobs WHERE batch_row IN"

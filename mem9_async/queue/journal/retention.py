@@ -83,7 +83,7 @@ class Retention:
                 "DELETE FROM batches WHERE NOT EXISTS"
                 " (SELECT 1 FROM jobs WHERE jobs.batch_row = batches.batch_row)"
             )
-            self._file.count("dead", expired)
+            self._file.count_dead("deadline_exceeded", expired)
         return expired, lanes
 
     def forget_dead(self, now: float, *, retention_s: float, max_bytes: int) -> tuple[int, int]:

@@ -2,15 +2,19 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mem9_async.models.outcome import ErrorType
 from mem9_async.queue.journal import JournalFull
+from mem9_async.queue.journal.adoption import Takeover
 from mem9_async.queue.journal.rekeying import Readdress
+from mem9_async.queue.journal.repair.salvage import salvage
+from mem9_async.queue.journal.takes import Takes
 from tests.queue.builders import HOUR_S, START, failure, job, space
-from tests.queue.desk import Desk
+from tests.queue.desk import SEALER, Desk
 
 REFUSED = failure(ErrorType.REJECTED, status=400)
 
@@ -157,3 +161,49 @@ def test_lanes_without_jobs_are_forgotten_and_numbered_anew(desk: Desk) -> None:
     (again,) = desk.append(job("c"))
     assert again.lane_id not in (first.lane_id, kept.lane_id)
     assert desk.journal.addresses.find_space(space()) == first.space_id
+
+
+def _with_everything(desk: Desk) -> None:
+    """One job that waits, one dead letter, and two that mem9 has taken and are watched."""
+    desk.append(job("waits"))
+    (dead, *_) = desk.append(job("dead", session="conv-2"))
+    desk.journal.bury(desk.frozen(dead.lane_id).row, REFUSED, now=START)
+    (taken, _) = desk.append(job("taken", session="conv-3"), job("too", session="conv-3"))
+    batch = desk.frozen(taken.lane_id)
+    desk.journal.delivered(batch.row, redelivered=False, taken_at=START)
+
+
+def test_what_is_adopted_is_counted_as_what_it_is(desk: Desk, tmp_path: Path) -> None:
+    """A batch that is watched came as delivered; lost then, it waits like any other."""
+    orphan = Desk(tmp_path / "orphan.db")
+    _with_everything(orphan)
+
+    for _ in Takeover(desk.journal, orphan.journal).chunks():
+        assert desk.difference() == 0
+
+    counters = desk.journal.counters()
+    assert (counters["adopted"], counters["delivered"], counters["dead"]) == (4, 2, 1)
+    takes = Takes(desk.journal)
+    takes.lost([take.row for take in takes.all()], "server_restarted", START)
+    assert (desk.journal.counters()["delivered"], desk.pending()) == (0, 3)
+    assert _balanced(desk)
+
+
+def test_what_is_read_out_of_a_damaged_journal_is_counted_as_what_it_is(tmp_path: Path) -> None:
+    """Its counters are not to be trusted: the count begins anew, with what was saved."""
+    damaged = Desk(tmp_path / "damaged.db")
+    _with_everything(damaged)
+    orphan = Desk(tmp_path / "orphan.db")
+    orphan.append(job("adopted", session="conv-9"))
+    for _ in Takeover(damaged.journal, orphan.journal).chunks():
+        pass
+    damaged.journal.close()
+
+    saved, lost = salvage(damaged.path, tmp_path / "rescued.db", sealer=SEALER)
+
+    desk = Desk(tmp_path / "rescued.db")
+    assert (saved, lost) == (5, 0)
+    counters = desk.journal.counters()
+    assert (counters["accepted"], counters["adopted"]) == (4, 1)
+    assert (counters["delivered"], counters["dead"], desk.pending()) == (2, 1, 2)
+    assert _balanced(desk)
