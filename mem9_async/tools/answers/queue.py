@@ -3,7 +3,8 @@
 from typing import ClassVar, Literal
 
 from mem9_async.models.job import JobReport, JobState, LaneReport, QueueReport
-from mem9_async.tools.answers.base import Answer, Part
+from mem9_async.tools.answers.base import Answer
+from mem9_async.tools.answers.part import Part
 from mem9_async.tools.answers.store import Delivery, delivery
 from mem9_async.tools.requests.queue import QueueQuestion
 
