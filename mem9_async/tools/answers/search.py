@@ -50,7 +50,7 @@ class SearchAnswer(Answer):
 
     nullable: ClassVar[frozenset[str]] = frozenset({"session_id"})
     variables: ClassVar[tuple[str, ...]] = (
-        *("ok", "context", "memories", "result_count", "retry_hint", "retry", "error", "code"),
+        *("ok", "context", "memories", "result_count", "retry_hint", "retry", "error"),
     )
     variables_only: ClassVar[frozenset[str]] = frozenset({"context"})
 

@@ -63,7 +63,7 @@ class StoreAnswer(Answer):
     """memory_store's answer."""
 
     nullable: ClassVar[frozenset[str]] = frozenset({"session_id"})
-    variables: ClassVar[tuple[str, ...]] = ("ok", "status", "job_id", "error", "code", "retry")
+    variables: ClassVar[tuple[str, ...]] = ("ok", "status", "job_id", "error", "retry")
 
     status: Literal["accepted", "ok", "queued", "dead"] | None = None
     accepted: bool | None = None
