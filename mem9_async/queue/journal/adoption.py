@@ -85,7 +85,9 @@ class Takeover:
         while True:
             rows = self._next_rows()
             if not rows:
-                self._to.execute("DELETE FROM meta WHERE name = ?", (self._mark,))
+                with self._own.file.transaction():
+                    self._own.history.take(self._orphan.history)
+                    self._to.execute("DELETE FROM meta WHERE name = ?", (self._mark,))
                 return
             touched = self._move(rows, low, lanes)
             low += len(rows)

@@ -295,6 +295,11 @@ class Addresses:
             self._keys = {digest: each for digest, each in self._keys.items() if digest in left}
         return gone
 
+    def names(self, lane_id: int) -> tuple[str, str]:
+        """The fingerprints of a lane's space and of the lane; "?" for what cannot be read."""
+        known = self.readable(lane_id)
+        return (self.space_name(known.space_id), known.fingerprint) if known else ("?", "?")
+
     def space_digest(self, space: Space) -> bytes:
         """The keyed hash of address and key."""
         key = (space.base_url, space.key)

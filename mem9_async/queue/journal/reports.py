@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from mem9_async.models.history import Step, StepKind
 from mem9_async.models.job import JobReport, JobState
 from mem9_async.queue.journal.journal import Journal
 from mem9_async.queue.journal.sealed_jobs import SEALED_COLUMNS, SealedJob
@@ -130,7 +131,7 @@ class Reports:
         ).fetchone()[0]
         return count
 
-    def replay(self, space_id: int, job_id: str | None) -> tuple[int, list[int]]:
+    def replay(self, space_id: int, job_id: str | None, now: float) -> tuple[int, list[int]]:
         """Put the space's dead letters (or one) back in line; return how many, and the lanes.
 
         A dead letter whose equal waits already is not sent twice: it is dropped and counted.
@@ -142,10 +143,13 @@ class Reports:
             return 0, []
         chosen = {"space_id": space_id, "job_id": key}
         with self._journal.counted():
-            lane_ids = [
-                row[0]
-                for row in self._db.execute(f"SELECT DISTINCT lane_id FROM jobs {_DEAD}", chosen)
-            ]
+            letters: dict[int, list[bytes]] = {}
+            for lane_id, letter in self._db.execute(
+                f"SELECT lane_id, job_id FROM jobs {_DEAD} ORDER BY seq", chosen
+            ):
+                letters.setdefault(lane_id, []).append(letter)
+            for lane_id, job_ids in letters.items():
+                self._journal.history.add(Step(StepKind.REPLAYED, now), job_ids, lane_id)
             replayed = self._db.execute(
                 "UPDATE OR IGNORE jobs SET state = 0, deaths = 0, parked_s = 0,"
                 f" finished_at = NULL, sealed_outcome = NULL {_DEAD}",
@@ -155,14 +159,16 @@ class Reports:
             self._file.count("replayed", replayed)
             self._file.count("discarded", dropped)
             self._file.count("dead", -(replayed + dropped))
-        return replayed, lane_ids
+        return replayed, list(letters)
 
     def _report(self, row: tuple[object, ...], *, parked: bool, now: float) -> JobReport:
         job_id, job_state, batch_state, accepted_at, attempts, due_at, sealed = row
         state = _state(job_state, batch_state, parked=parked)
         outcome = open_outcome(self._sealer, sealed) if isinstance(sealed, bytes) else None
         waits = state is JobState.RETRYABLE and isinstance(due_at, float)
+        references = self._journal.history.references([job_id] if isinstance(job_id, bytes) else [])
         return JobReport(
+            reference=next(iter(references.values()), None),
             job_id=job_id.hex() if isinstance(job_id, bytes) else str(job_id),
             state=state,
             age_s=round(max(0.0, now - float(str(accepted_at))), 3),

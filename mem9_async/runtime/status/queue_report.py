@@ -105,7 +105,7 @@ class Reporting:
 
     def replay(self, space_id: int, job_id: str | None, now: float) -> int:
         """Send the space's dead letters (or one) again, in their old places; return how many."""
-        replayed, lane_ids = self._reports.replay(space_id, job_id)
+        replayed, lane_ids = self._reports.replay(space_id, job_id, now)
         for backlog in self._recovery.backlogs(lane_ids):
             self._lanes.restored(backlog, now)
         self._news.dead(self._reports.dead_spaces())

@@ -32,6 +32,7 @@ class Job(Part):
     next_attempt_in_s: float | None = None
     error_type: str | None = None
     error: str | None = None
+    reference: str | None = None
 
 
 class QueueAnswer(Answer):
@@ -113,4 +114,5 @@ def _job(job: JobReport, *, show_error: bool = True) -> Job:
         next_attempt_in_s=job.next_attempt_in_s,
         error_type=job.error_type,
         error=job.error if show_error else None,
+        reference=job.reference if show_error else None,
     )
