@@ -154,6 +154,10 @@ class Takeover:
     def _copy_spaces(self) -> None:
         first_seq = self._own.low_seq - self._left()
         with self._own.file.transaction():
+            self._to.executemany(
+                "INSERT OR IGNORE INTO holds VALUES (?, ?)",
+                self._from.execute("SELECT digest, since FROM holds").fetchall(),
+            )
             for old_id, digest, sealed in self._from.execute(
                 "SELECT space_id, digest, sealed FROM spaces"
             ).fetchall():
