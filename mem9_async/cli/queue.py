@@ -80,7 +80,8 @@ def retry_dead(
     replayed = 0
     for each in _each(_settings(data_dir), console):
         replayed += sum(
-            each.reports.replay(space_id, job_id)[0] for space_id in each.census.spaces()
+            each.reports.replay(space_id, job_id, time.time())[0]
+            for space_id in each.census.spaces()
         )
     console.print(f"{replayed} job(s) put back in line.")
 

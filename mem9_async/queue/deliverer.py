@@ -14,6 +14,7 @@ from typing import Protocol
 import anyio
 import structlog
 
+from mem9_async.models.history import Attempt
 from mem9_async.models.key_check import explained
 from mem9_async.models.memory import KeyState
 from mem9_async.models.outcome import Confirmation, ErrorType, Outcome
@@ -302,6 +303,7 @@ class Deliverer:
     def _carry_out(self, frozen: Frozen, outcome: Outcome, decision: Decision, now: float) -> None:
         jobs = len(frozen.batch.job_ids)
         lane_id, row, due_at = frozen.lane_id, frozen.row, now + decision.after_s
+        attempt = _attempt(frozen, outcome, now)
         if decision.move is not Move.DELIVER:
             self._log_failure(frozen, outcome, decision)
         match decision.move:
@@ -309,7 +311,10 @@ class Deliverer:
                 redelivered = frozen.maybe_sent
                 watched = self._limits.watched and not frozen.batch.pinned
                 self._journal.delivered(
-                    row, redelivered=redelivered, taken_at=now if watched else None
+                    row,
+                    redelivered=redelivered,
+                    taken_at=now if watched else None,
+                    attempt=attempt,
                 )
                 in_order = watched and frozen.batch.lane.session_id is not None
                 self._lanes.settled(
@@ -323,7 +328,7 @@ class Deliverer:
             case Move.BURY:
                 if decision.after_s:
                     self._parking.park(frozen.space_id, outcome, decision, now)
-                self._journal.bury(row, outcome, now=now)
+                self._journal.bury(row, outcome, now=now, attempt=attempt)
                 self._lanes.settled(lane_id, now, size=frozen.size, gone=jobs)
                 log.error(
                     "job.dead_lettered",
@@ -334,7 +339,9 @@ class Deliverer:
                     **_names(frozen),
                 )
             case Move.SPLIT:
-                refs = self._journal.split(row, due_at=due_at, maybe_sent=outcome.maybe_sent)
+                refs = self._journal.split(
+                    row, due_at=due_at, maybe_sent=outcome.maybe_sent, attempt=attempt
+                )
                 self._lanes.again(lane_id, refs, now)
                 log.warning("batch.split", error_type=outcome.error_type, **_names(frozen))
             case Move.RETRY | Move.PAUSE | Move.PARK:
@@ -344,7 +351,11 @@ class Deliverer:
                 elif decision.move is Move.PAUSE:
                     self._lanes.pause(frozen.space_id, due_at)
                 self._journal.retry(
-                    row, outcome, due_at=due_at, costs_attempt=decision.costs_attempt
+                    row,
+                    outcome,
+                    due_at=due_at,
+                    costs_attempt=decision.costs_attempt,
+                    attempt=attempt,
                 )
                 ref = FrozenRef(row, jobs, frozen.size, frozen.oldest_at, due_at)
                 self._lanes.again(lane_id, (ref,), now)
@@ -411,6 +422,17 @@ class Deliverer:
         )
 
 
+def _attempt(frozen: Frozen, outcome: Outcome, now: float) -> Attempt:
+    return Attempt(
+        number=frozen.batch.attempt,
+        at=now,
+        duration_s=round(outcome.duration_s, 4),
+        http_status=outcome.http_status,
+        error_type=outcome.error_type,
+        error_code=outcome.error_code,
+    )
+
+
 def _names(frozen: Frozen) -> dict[str, object]:
     return {
         "batch_id": frozen.batch.batch_id,
@@ -418,4 +440,5 @@ def _names(frozen: Frozen) -> dict[str, object]:
         "space": frozen.space_name,
         "jobs": len(frozen.batch.job_ids),
         "bytes": frozen.size,
+        "references": frozen.references[:_IDS_MOST] or None,
     }

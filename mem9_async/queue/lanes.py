@@ -28,6 +28,8 @@ class Lanes:
         self._timers: list[tuple[float, int]] = []
         self._sweeps_at = _SWEEP_FROM
         self._gaps: dict[int, float] = {}
+        self._held: set[int] = set()
+        self._all_held = False
         self.in_flight = 0
         self.depth = 0
         self.waiting_bytes = 0
@@ -196,6 +198,23 @@ class Lanes:
             space.pause_until = 0.0
             self._forget_idle(space)
 
+    def hold(self, space_id: int | None) -> None:
+        """Send nothing of the space (None: of any) until release()."""
+        if space_id is None:
+            self._all_held = True
+        else:
+            self._held.add(space_id)
+
+    def release(self, space_id: int | None) -> None:
+        """End a hold; spaces that are held by themselves stay so when all are released."""
+        if space_id is None:
+            self._all_held = False
+        else:
+            self._held.discard(space_id)
+
+    def _is_held(self, space: SpaceLine) -> bool:
+        return self._all_held or space.space_id in self._held
+
     def endpoint_known(self, space_id: int, endpoint: str) -> None:
         """The key of a recovered space has come: what waits there may go to *endpoint*."""
         space = self._spaces.get(space_id)
@@ -275,7 +294,7 @@ class Lanes:
         return None
 
     def _take(self, space: SpaceLine, now: float) -> Ready | None:
-        if space.held_until > now or space.endpoint is None:
+        if space.held_until > now or space.endpoint is None or self._is_held(space):
             return None
         if not space.has_room(self._limits):
             return None
@@ -311,7 +330,7 @@ class Lanes:
         if self.in_flight < self._limits.max_in_flight:
             for space_id in self._turn:
                 space = self._spaces[space_id]
-                if space.endpoint is None:
+                if space.endpoint is None or self._is_held(space):
                     continue
                 if not space.has_room(self._limits):
                     continue

@@ -18,6 +18,7 @@ from mem9_async.models.space import Space
 from mem9_async.queue.circuit import Endpoints
 from mem9_async.queue.clock import SteadyClock
 from mem9_async.queue.deliverer import Deliverer
+from mem9_async.queue.holds import Holds
 from mem9_async.queue.journal.recovery import Recovery
 from mem9_async.queue.journal.reports import Reports
 from mem9_async.queue.lanes import Lanes
@@ -76,6 +77,7 @@ class App:
         self.client = components.client(settings)
         self.lanes = Lanes(limits, endpoints)
         self.parking = Parking(journal, self.lanes)
+        self.holds = Holds(journal, self.lanes)
         self.recovery = Recovery(journal)
         self._delivered = Delivered()
         self._waiting = Waiting()
@@ -108,6 +110,7 @@ class App:
             underway=self.underway,
             news=self._news,
             health=self.health,
+            holds=self.holds,
             clock=self.clock,
             not_remembering=lambda space_id: self._watcher.watch.not_remembering(space_id),
         )
@@ -240,6 +243,7 @@ class App:
             lanes=self.lanes,
             endpoints=endpoints,
             parking=self.parking,
+            holds=self.holds,
             policy=self._policy,
             watcher=self._watcher,
             underway=self.underway,

@@ -35,18 +35,21 @@ _LANGUAGES = (
 _VAGUE = stop_words.VAGUE_WORDS
 
 _HAN = r"\u3400-\u4dbf\u4e00-\u9fff々〆"
-_MEASURES = "个個位所款支部本家件条种间座台辆场首道班门把双套张份层片块篇封项趟类版级期只杯"
+_MEASURES = "个個位所款支部本家件条种间座台辆场首道班门把双套张份层片块篇封项趟类版级期只杯人钱"
 _CHINESE_BREAKS = re.compile(
     # First the words that hold a break and are kept whole.
-    "(了解|是非|哪吒|几何|几乎|自我|其他|吉他|请假|邀请|申请|过敏|过期|过程|过年|过节)"
-    "|[为為]?什[么麼](?:时候|時候|时间|地方|样的?)?|怎[么麼樣样]+|如何|多少|多[大久长高]|还是|是不是"
-    f"|有[没沒]有|是否|哪[里裡儿些天年月国{_MEASURES}]?|[几幾][点岁次号月天年{_MEASURES}]?|[谁誰]"
-    "|[请請][问問]?|你好|您好|谢谢|还?[记記]得|知道|告[诉訴]|帮我|查一下|一下|正在|刚才|说[过了]|叫"
-    r"|[我你您他她][们們]?|它|用户|[是了吗嗎呢吧啊呀嘛过]|[^\w\s.+#@:/-]+"
+    "(了解|是非|哪吒|几何|几乎|自我|其他|吉他|请假|邀请|申请|过敏|过期|过程|过年|过节)|自己|来着|它"
+    "|现在|目前|最近|[平通经][时常]|一[般共]|以前|到底|大概|应该|推荐|每个?[天周月年次]|还是|是否|用户"
+    f"|(?:[为為]?(?:什[么麼]|啥)|[为如]何)(?:时候|時候|时间|地方|样的?)?|怎[么麼樣样]+|多少[{_MEASURES}]?"
+    f"|多[大久长高远重快]|有[没沒]有|([{_HAN}])不(?=\\2)|[谁誰]|[几幾][点岁次号月天年{_MEASURES}]?|知道"
+    f"|哪[一几]?[里裡儿些天年月国{_MEASURES}]?|[请請][问問]?|谢谢|还?[记記]得|告[诉訴]|帮我|查?一下|正在"
+    r"|刚才|说[过了]|叫|[我你您他她咱](?:[们們好]|家的)?|[是了吗嗎呢吧啊呀嘛过]|[^\w\s.+#@:/-]+"
 )
-_CHINESE_EDGES = " 的地得里和与有对从也都要会能把被"
+_WHOLE = "(?!地[址点区铁方]|里程|得分|有[效限]|会[议员]|能力|对[象手方]|要求|到[期账]|在[线职])"
+_EDGE = re.compile(f"^(?:{_WHOLE}[ 的地得里和与有对从也都要会能把被由在到])+|[ 的地得里有没不]+$")
 _CHINESE_JOINTS = re.compile(r"[的在和与从到对]|\s+(?=[\w.+#@:/-]*[A-Za-z0-9])|(?<=[A-Za-z0-9])\s+")
-_CHINESE_AROUND = re.compile("^(?:(?:最|更)?喜欢|想|打算|去|要)|(?<=..)用$")
+_VERBS = "吃喝养用看听学做换买玩写开说怕住去"
+_AROUND = re.compile(f"^(?:[最更]?喜欢|想|打算|去|要|[{_VERBS}](?=(?:..)+$))|(?<=..)[用住]$")
 _LATIN = "[A-Za-z0-9À-ɏ]"
 _JAPANESE_WORD = rf"(?:[{_HAN}ァ-ヺー]|\.?{_LATIN}(?:(?:[.@+#:/_ -]|{_LATIN})*(?:[+#]|{_LATIN}))?)+"
 _JAPANESE_JOINTS = "の|き?な|んだ"
@@ -134,8 +137,9 @@ def _parts(run: list[str], *, noun_last: bool) -> list[str]:
 
 def _chinese(text: str) -> list[list[str]]:
     broken = _CHINESE_BREAKS.sub(lambda found: found[1] or "\n", text).split("\n")
-    runs = _longest_first(run.strip(_CHINESE_EDGES).lstrip("在到").rstrip("没不") for run in broken)
-    return [_chinese_parts(run) for run in runs if len(run) > 1] or [[run] for run in runs]
+    runs = _longest_first(_EDGE.sub("", run) for run in broken)
+    told = [_chinese_parts(run) for run in runs if len(run) > 1]
+    return told + [[run] for run in runs if len(run) == 1 and (not told or run in _VERBS)]
 
 
 def _longest_first(runs: Iterable[str]) -> list[str]:
@@ -144,11 +148,10 @@ def _longest_first(runs: Iterable[str]) -> list[str]:
 
 def _chinese_parts(run: str) -> list[str]:
     words = [word for word in _CHINESE_JOINTS.split(run) if len(word) > 1][::-1]
-    bare = [_CHINESE_AROUND.sub("", word) for word in words]
+    bare = [_AROUND.sub("", word) for word in words]
     # Most words have two characters; a name in Latin letters stays whole.
     pairs = [(word[-2:] if len(word) % 2 == 0 else "", word[:2]) for word in bare if word >= "一"]
-    parts = [*words, *bare, *chain.from_iterable(pairs)]
-    return [run, *(part for part in parts if len(part) > 1 and part not in _VAGUE)]
+    return [run, *(part for part in chain(words, bare, *pairs) if part[1:] and part not in _VAGUE)]
 
 
 def _japanese(text: str) -> list[list[str]]:

@@ -85,7 +85,9 @@ class Takeover:
         while True:
             rows = self._next_rows()
             if not rows:
-                self._to.execute("DELETE FROM meta WHERE name = ?", (self._mark,))
+                with self._own.file.transaction():
+                    self._own.history.take(self._orphan.history)
+                    self._to.execute("DELETE FROM meta WHERE name = ?", (self._mark,))
                 return
             touched = self._move(rows, low, lanes)
             low += len(rows)
@@ -152,6 +154,10 @@ class Takeover:
     def _copy_spaces(self) -> None:
         first_seq = self._own.low_seq - self._left()
         with self._own.file.transaction():
+            self._to.executemany(
+                "INSERT OR IGNORE INTO holds VALUES (?, ?)",
+                self._from.execute("SELECT digest, since FROM holds").fetchall(),
+            )
             for old_id, digest, sealed in self._from.execute(
                 "SELECT space_id, digest, sealed FROM spaces"
             ).fetchall():

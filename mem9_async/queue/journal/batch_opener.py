@@ -1,6 +1,6 @@
 """From sealed rows to what is sent; what fails its integrity check is set aside."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
 import structlog
@@ -31,6 +31,7 @@ class Opener:
         *,
         confirmation: Confirmation,
         leaving: Callable[[], AbstractContextManager[None]],
+        references: Callable[[Iterable[bytes]], dict[bytes, str]],
     ) -> None:
         self._file = file
         self._db = file.db
@@ -38,6 +39,7 @@ class Opener:
         self._sealer = sealer
         self._confirmation = confirmation
         self._leaving = leaving
+        self._references = references
 
     def can_open(self, lane_id: int) -> bool:
         """Whether the lane's address is intact; if not, all its jobs are dead letters now.
@@ -147,6 +149,9 @@ class Opener:
             next_at=next_at,
             lost=len(lost),
             lost_size=sum(job.size for job in lost),
+            references=tuple(
+                dict.fromkeys(self._references(job.job_id for job, _ in jobs).values())
+            ),
         )
 
     def _set_aside(self, row: int, job_ids: list[bytes], now: float, *, empty: bool) -> None:

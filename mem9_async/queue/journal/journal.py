@@ -12,11 +12,13 @@ from pathlib import Path
 
 from pydantic_core import to_json
 
+from mem9_async.models.history import Attempt, StepKind
 from mem9_async.models.job import NewJob
 from mem9_async.models.outcome import Confirmation, Outcome
 from mem9_async.queue import failpoints
 from mem9_async.queue.journal.batch_opener import Opener
 from mem9_async.queue.journal.file import JournalFile
+from mem9_async.queue.journal.history import History
 from mem9_async.queue.journal.lane_registry import Addresses
 from mem9_async.queue.journal.parks import Parks
 from mem9_async.queue.journal.sealed_jobs import job_place
@@ -51,10 +53,16 @@ class Journal:
         self.file = JournalFile(path, durability=durability, sealer=sealer)
         self.addresses = Addresses(self.file, sealer, persist_keys=persist_keys)
         self.parks = Parks(self.file, sealer)
+        self.history = History(self.file, self.addresses.names)
         self._db = self.file.db
         self.sealer = sealer
         self._opener = Opener(
-            self.file, self.addresses, sealer, confirmation=confirmation, leaving=self.counted
+            self.file,
+            self.addresses,
+            sealer,
+            confirmation=confirmation,
+            leaving=self.counted,
+            references=self.history.references,
         )
         self._unopened: dict[int, int] = {}
         try:
@@ -131,6 +139,8 @@ class Journal:
         ).rowcount
         if inserted:
             self._next_seq += 1
+            if job.reference is not None:
+                self.history.refer(job_id, job.reference)
         else:
             job_id = self._db.execute(
                 "SELECT job_id FROM jobs WHERE lane_id = ? AND dedup = ? AND state = 0",
@@ -265,10 +275,18 @@ class Journal:
 
     # Settling
 
-    def delivered(self, row: int, *, redelivered: bool, taken_at: float | None = None) -> None:
+    def delivered(
+        self,
+        row: int,
+        *,
+        redelivered: bool,
+        taken_at: float | None = None,
+        attempt: Attempt | None = None,
+    ) -> None:
         """mem9 has taken the batch's jobs: forget them, or with *taken_at* keep them watched."""
         failpoints.hit("settle.before")
         with self.counted():
+            self.history.attempted(row, StepKind.DELIVERED, attempt, leaving=taken_at is None)
             if taken_at is None:
                 jobs = self._db.execute("DELETE FROM jobs WHERE batch_row = ?", (row,)).rowcount
                 self._db.execute("DELETE FROM batches WHERE batch_row = ?", (row,))
@@ -313,9 +331,18 @@ class Journal:
         counted.pop(COUNTED_TO, None)
         return counted
 
-    def retry(self, row: int, outcome: Outcome, *, due_at: float, costs_attempt: bool) -> None:
+    def retry(
+        self,
+        row: int,
+        outcome: Outcome,
+        *,
+        due_at: float,
+        costs_attempt: bool,
+        attempt: Attempt | None = None,
+    ) -> None:
         """Keep the batch as it is for another attempt at *due_at*."""
         with self.file.transaction():
+            self.history.attempted(row, StepKind.RETRY, attempt, next_at=due_at)
             self._db.execute(
                 "UPDATE batches SET state = ?, due_at = ?, attempts = attempts - ?,"
                 " maybe_sent = maybe_sent OR ?, sealed_outcome = ? WHERE batch_row = ?",
@@ -334,7 +361,14 @@ class Journal:
         """Set all jobs of a lane aside whose address failed its integrity check."""
         self._opener.spoil_lane(lane_id)
 
-    def split(self, row: int, *, due_at: float, maybe_sent: bool = False) -> tuple[FrozenRef, ...]:
+    def split(
+        self,
+        row: int,
+        *,
+        due_at: float,
+        maybe_sent: bool = False,
+        attempt: Attempt | None = None,
+    ) -> tuple[FrozenRef, ...]:
         """Replace the batch by its halves, frozen in the same order. Needs two jobs or more.
 
         *maybe_sent* when the attempt just made may have arrived, or an earlier one did.
@@ -350,6 +384,7 @@ class Journal:
         maybe_sent = maybe_sent or bool(sent_before)
         size = 1 if len(jobs) <= _SPLIT_TO_SINGLES else (len(jobs) + 1) // 2
         with self.file.transaction():
+            self.history.attempted(row, StepKind.SPLIT, attempt)
             parts = tuple(
                 self.refreeze(list(part), due_at, attempts=attempts, maybe_sent=maybe_sent)
                 for part in batched(jobs, size)
@@ -389,9 +424,12 @@ class Journal:
                 " (SELECT batch_row FROM batches WHERE state = 1)"
             )
 
-    def bury(self, row: int, outcome: Outcome, *, now: float) -> int:
+    def bury(
+        self, row: int, outcome: Outcome, *, now: float, attempt: Attempt | None = None
+    ) -> int:
         """Set the batch's jobs aside as dead letters; return how many."""
         with self.counted():
+            self.history.attempted(row, StepKind.DEAD, attempt, reason=outcome.error_type)
             buried = self._db.execute(
                 "UPDATE jobs SET state = 4, batch_row = NULL, finished_at = ?, sealed_outcome = ?"
                 " WHERE batch_row = ?",

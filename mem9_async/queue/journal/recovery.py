@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 import structlog
 from pydantic_core import to_json
 
+from mem9_async.models.history import Step, StepKind
 from mem9_async.models.outcome import ErrorType, Outcome
 from mem9_async.queue import failpoints
 from mem9_async.queue.journal.journal import DEATHS_ALONE, Journal
@@ -39,6 +40,8 @@ class Recovery:
         db = self._file.db
         with self._journal.counted():
             mended = mend(self._file)
+            for (row,) in db.execute("SELECT batch_row FROM batches WHERE state = 1").fetchall():
+                self._journal.history.of_batch(row, Step(StepKind.INTERRUPTED, now))
             caught = db.execute(
                 "UPDATE jobs SET deaths = deaths + ? WHERE batch_row IN"
                 " (SELECT batch_row FROM batches WHERE state = 1)",

@@ -125,6 +125,7 @@ class Accepting:
                 space=self._storage.journal.addresses.space_name(space_id),
                 bytes=each.size,
                 deduplicated=each.deduplicated or None,
+                reference=job.reference,
             )
             self._stored(job, space_id)
             trouble = self._trouble(space_id)

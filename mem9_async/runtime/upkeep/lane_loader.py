@@ -4,6 +4,7 @@ import structlog
 
 from mem9_async.queue.circuit import Endpoints
 from mem9_async.queue.clock import Clock
+from mem9_async.queue.holds import Holds
 from mem9_async.queue.journal import JournalError
 from mem9_async.queue.journal.recovery import Recovery
 from mem9_async.queue.journal.reports import Reports
@@ -34,6 +35,7 @@ class LaneLoader:
         lanes: Lanes,
         endpoints: Endpoints,
         parking: Parking,
+        holds: Holds,
         policy: Policy,
         watcher: Watcher,
         underway: Underway,
@@ -48,6 +50,7 @@ class LaneLoader:
         self._lanes = lanes
         self._endpoints = endpoints
         self._parking = parking
+        self._holds = holds
         self._policy = policy
         self._watcher = watcher
         self._underway = underway
@@ -111,7 +114,8 @@ class LaneLoader:
         self._underway.reload()
 
     def restore_parks(self) -> None:
-        """Hold the spaces that the journal has parked; again after an adoption."""
+        """Hold the spaces that are parked or held in the journal; again after an adoption."""
+        self._holds.restore()
         self._parking.restore(
             self._clock.now(),
             longest_s=lambda park: self._policy.longest_park_s(

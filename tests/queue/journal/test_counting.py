@@ -44,7 +44,7 @@ def test_the_sum_holds_at_every_step_and_after_every_restart(desk: Desk) -> None
     desk.restart(left.row)
     desk.journal.bury(left.row, REFUSED, now=START)
     assert _balanced(desk)
-    assert desk.reports.replay(first.space_id, None)[0] == 1
+    assert desk.reports.replay(first.space_id, None, START)[0] == 1
     assert _balanced(desk)
     desk.retention.expire(START + 100, deadline_s=10)
     assert _balanced(desk)
@@ -73,7 +73,7 @@ def test_a_dead_letter_that_is_dropped_for_its_equal_is_counted(desk: Desk) -> N
     desk.journal.bury(batch.row, REFUSED, now=START)
     desk.append(job("same"))
 
-    replayed, lanes = desk.reports.replay(first.space_id, None)
+    replayed, lanes = desk.reports.replay(first.space_id, None, START)
 
     assert (replayed, lanes) == (0, [first.lane_id])
     assert desk.journal.counters()["discarded"] == 1
@@ -119,7 +119,7 @@ def test_a_commit_that_finds_no_room_changes_nothing(
         "delivered": lambda: desk.journal.delivered(batch.row, redelivered=False),
         "bury": lambda: desk.journal.bury(batch.row, REFUSED, now=START),
         "append": lambda: desk.append(job("d")),
-        "replay": lambda: desk.reports.replay(first.space_id, None),
+        "replay": lambda: desk.reports.replay(first.space_id, None, START),
     }
     if verb == "replay":
         act["bury"]()
