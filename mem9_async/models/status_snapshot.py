@@ -21,8 +21,8 @@ Durability = Literal["process", "power", "none"]
 class JobCounts:
     """Jobs in the journal now, each in one state. The first four are on their way: `depth`."""
 
-    waiting: int = 0  #: in line, or waiting for company
-    retrying: int = 0  #: an attempt failed; they wait for the next one
+    available: int = 0  #: in line, or waiting for company
+    retryable: int = 0  #: an attempt failed; they wait for the next one
     in_flight: int = 0
     parked: int = 0  #: their space waits for an outside condition
     taken: int = 0  #: mem9 has them; whether it keeps them is being watched
@@ -31,7 +31,7 @@ class JobCounts:
     @property
     def depth(self) -> int:
         """Jobs that are still on their way."""
-        return self.waiting + self.retrying + self.in_flight + self.parked
+        return self.available + self.retryable + self.in_flight + self.parked
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +223,7 @@ class StatusSnapshot:
     sdk: Sdk
     shape: int = SHAPE
     journal_id: str | None = None
+    journal_file: str | None = None  #: its name without the end; None where it is in memory
     durability_reason: str | None = None
     health_reason: str | None = None
     spaces: int = 0  #: that have jobs on their way

@@ -111,6 +111,7 @@ class StatusSource:
             durability=storage.durability,
             durability_reason=storage.reason or storage.weakness,
             journal_id=storage.journal.file.journal_id,
+            journal_file=storage.claim.path.stem if storage.claim else None,
             health=self._health_state(silent),
             health_reason=self._health.reason,
             depth=lanes.depth,
@@ -159,8 +160,8 @@ class StatusSource:
         parked = sum(lanes.space_depth(space_id) for space_id in parks)
         parked -= sum(each.in_flight for each in batched if each.space_id in parks)
         return JobCounts(
-            waiting=max(0, lanes.depth - in_flight - retrying - parked),
-            retrying=retrying,
+            available=max(0, lanes.depth - in_flight - retrying - parked),
+            retryable=retrying,
             in_flight=in_flight,
             parked=max(0, parked),
             taken=len(self._watch),
