@@ -335,4 +335,6 @@ def _told(text: str, *, stderr: bool = False) -> None:
 
 
 def _console() -> Console:
-    return Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False)
+    # Into a file or a pipe nothing is cut to the width of a terminal that is not there.
+    return console if console.is_terminal else Console(soft_wrap=True, highlight=False, width=500)

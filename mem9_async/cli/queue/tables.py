@@ -48,11 +48,14 @@ def _process(told: StatusSnapshot) -> list[str]:
     if not told.disk.has_room:
         lines.append("  the disk is full: nothing new is kept")
     now = told.taken_at
+    if told.paused_since is not None:
+        lines.append(f"  everything is held back by hand, since {age(now - told.paused_since)}")
     for space in told.parked_spaces:
-        probe = max(0.0, space.next_probe_at - now)
+        probe = space.next_probe_at
+        ends = "until it is resumed" if probe is None else f"next try in {age(probe - now)}"
         lines.append(
             f"  space {space.space} parked: {escape(space.reason)}, since "
-            f"{age(max(0.0, now - space.since))}, next try in {age(probe)}, {space.jobs} job(s)"
+            f"{age(now - space.since)}, {ends}, {space.jobs} job(s)"
         )
     if told.parked_spaces_more:
         lines.append(f"  and {told.parked_spaces_more} more parked spaces")
@@ -119,7 +122,8 @@ def _in(seconds: float | None) -> str | None:
 
 
 def age(seconds: float) -> str:
-    """A time as people say it."""
+    """A time as people say it; what should be over is 0."""
+    seconds = max(0.0, seconds)
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= size:
             return f"{seconds / size:.1f} {unit}"

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from mem9_async.models.outcome import ErrorType
 from mem9_async.models.status_snapshot import (
     LISTED_MOST,
     Circuit,
@@ -18,6 +19,7 @@ from mem9_async.models.status_snapshot import (
 )
 from mem9_async.queue.circuit import CircuitState, Endpoints
 from mem9_async.queue.clock import SteadyClock
+from mem9_async.queue.holds import Holds
 from mem9_async.queue.journal.census import Census
 from mem9_async.queue.lanes import Lanes
 from mem9_async.queue.parking import Parking
@@ -55,6 +57,7 @@ class StatusSource:
         lanes: Lanes,
         endpoints: Endpoints,
         parking: Parking,
+        holds: Holds,
         watch: Watch,
         health: Health,
         tally: Tally,
@@ -66,6 +69,7 @@ class StatusSource:
         self._lanes = lanes
         self._endpoints = endpoints
         self._parking = parking
+        self._holds = holds
         self._watch = watch
         self._health = health
         self._tally = tally
@@ -126,6 +130,7 @@ class StatusSource:
             batches_in_flight=lanes.in_flight,
             loop_delay_s=round(loop_delay_s, 4),
             worker_restarts=restarts,
+            paused_since=self._holds.everything_since,
             parked_spaces=tuple(parked[:LISTED_MOST]),
             parked_spaces_more=max(0, len(parked) - LISTED_MOST),
             silent_spaces=silent[:LISTED_MOST],
@@ -153,7 +158,10 @@ class StatusSource:
         )
 
     def _counts(self, dead: int) -> JobCounts:
-        lanes, parks = self._lanes, {park.space_id for park in self._parking.all()}
+        lanes = self._lanes
+        parks = {park.space_id for park in self._parking.all()} | self._holds.all().keys()
+        if self._holds.everything_since is not None:
+            parks = {space.space_id for space in lanes.spaces()}
         batched = self._census.batched()
         in_flight = sum(each.in_flight for each in batched)
         retrying = sum(each.retrying for each in batched if each.space_id not in parks)
@@ -169,7 +177,17 @@ class StatusSource:
         )
 
     def _parked(self, drift_s: float) -> list[ParkedSpace]:
-        return [
+        held = [
+            ParkedSpace(
+                space=self._parking.fingerprint(space_id),
+                reason=ErrorType.PAUSED,
+                since=round(since + drift_s, 3),
+                next_probe_at=None,
+                jobs=self._lanes.space_depth(space_id),
+            )
+            for space_id, since in self._holds.all().items()
+        ]
+        return held + [
             ParkedSpace(
                 space=self._parking.fingerprint(park.space_id),
                 reason=park.reason,
