@@ -46,6 +46,7 @@ def status(data_dir: DataDir = None) -> None:
 
 @app.command()
 def list_dead(
+    *,
     data_dir: DataDir = None,
     content: Annotated[bool, typer.Option("--content", help="Show what they say, too.")] = False,
 ) -> None:
