@@ -36,6 +36,7 @@ def demo(seed: Annotated[int, typer.Option(help="Other pauses between the bursts
 
 @app.command()
 def serve(
+    *,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0: any free one.")] = 8090,
     data: Annotated[Path | None, typer.Option(help="SQLite file that keeps the data.")] = None,
@@ -72,6 +73,7 @@ def serve(
 
 @app.command()
 def doctor(
+    *,
     base_url: Annotated[
         str | None, typer.Option(envvar="MEM9_BASE_URL", help="mem9 to ask; default: the hosted.")
     ] = None,
@@ -100,6 +102,7 @@ def doctor(
 
 @app.command()
 def package(
+    *,
     out: Annotated[Path, typer.Option(help="Folder for the package.")] = Path("dist"),
     lock: Annotated[
         bool, typer.Option(help="Put a fresh uv.lock into it (needs uv and a package index).")

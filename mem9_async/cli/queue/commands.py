@@ -46,7 +46,7 @@ Older = Annotated[float | None, typer.Option("--older-than", help="Seconds.")]
 
 
 @app.command()
-def status(data_dir: DataDir = None, as_json: Json = False) -> None:
+def status(*, data_dir: DataDir = None, as_json: Json = False) -> None:
     """How the queue stands: counts, ages, rates, parked spaces, health; a line a process."""
     found = _run(lambda: standing(Targets(_settings(data_dir))))
     if as_json:
@@ -69,6 +69,7 @@ def live(
 
 @app.command(name="list")
 def list_jobs(
+    *,
     data_dir: DataDir = None,
     as_json: Json = False,
     state: States = None,
@@ -93,6 +94,7 @@ def list_jobs(
 
 @app.command()
 def show(
+    *,
     job_id: Annotated[str | None, typer.Argument(help="One job.")] = None,
     data_dir: DataDir = None,
     as_json: Json = False,
@@ -121,6 +123,7 @@ def show(
 
 @app.command()
 def retry(
+    *,
     job_ids: Ids = None,
     data_dir: DataDir = None,
     as_json: Json = False,
@@ -139,6 +142,7 @@ def retry(
 
 @app.command()
 def discard(
+    *,
     job_ids: Ids = None,
     data_dir: DataDir = None,
     as_json: Json = False,
@@ -159,6 +163,7 @@ def discard(
 
 @app.command()
 def flush(
+    *,
     job_ids: Ids = None,
     data_dir: DataDir = None,
     as_json: Json = False,
@@ -183,19 +188,20 @@ def flush(
 
 
 @app.command()
-def pause(space: OfSpace = None, data_dir: DataDir = None, as_json: Json = False) -> None:
+def pause(*, space: OfSpace = None, data_dir: DataDir = None, as_json: Json = False) -> None:
     """Hold a space back, or everything; stores are still accepted. A restart changes nothing."""
     _hold("pause", space, data_dir, as_json=as_json)
 
 
 @app.command()
-def resume(space: OfSpace = None, data_dir: DataDir = None, as_json: Json = False) -> None:
+def resume(*, space: OfSpace = None, data_dir: DataDir = None, as_json: Json = False) -> None:
     """Let a held space go on, or everything."""
     _hold("resume", space, data_dir, as_json=as_json)
 
 
 @app.command()
 def export(
+    *,
     out: Annotated[Path | None, typer.Argument(help="A file; stdout if left out.")] = None,
     data_dir: DataDir = None,
     content: Annotated[bool, typer.Option("--content", help="What they say, unsealed.")] = False,

@@ -144,7 +144,7 @@ def _listening(path: Path) -> socket.socket:
             listener.bind(address)
         path.chmod(0o600)
         listener.listen(CONNECTIONS_MOST)
-        listener.setblocking(False)
+        listener.settimeout(0)
     except BaseException:
         listener.close()
         raise

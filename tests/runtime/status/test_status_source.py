@@ -101,6 +101,7 @@ async def test_each_job_is_counted_in_its_state(tmp_path: Path) -> None:
     parking = stage.app.parking
     (park,) = parking.all()
     assert parked.space == parking.fingerprint(park.space_id)
+    assert parked.next_probe_at is not None
     assert parked.since <= told.taken_at < parked.next_probe_at
     assert told.oldest_age_s is not None
     assert [(each.reason, each.count) for each in told.work.dead] == [("rejected", 1)]
@@ -146,7 +147,9 @@ async def test_what_mem9_lost_is_on_its_way_again(tmp_path: Path) -> None:
     assert told.totals.delivered == 2
     takes = Takes(stage.app.storage.journal)
     await stage.app.halt()
-    stage.app.loader.reload(takes.lost([each.row for each in takes.all()], "server_restarted", 0))
+    stage.app.loader.reload(
+        takes.lost([each.row for each in takes.all(0.0)], "server_restarted", 0)
+    )
     lost = stage.look()
     await stage.app.aclose()
 
