@@ -229,6 +229,7 @@ class App:
             lanes=self.lanes,
             endpoints=endpoints,
             parking=self.parking,
+            holds=self.holds,
             watch=self._watcher.watch,
             health=self.health,
             tally=self.tally,

@@ -184,7 +184,7 @@ def test_what_is_adopted_is_counted_as_what_it_is(desk: Desk, tmp_path: Path) ->
     counters = desk.journal.counters()
     assert (counters["adopted"], counters["delivered"], counters["dead"]) == (4, 2, 1)
     takes = Takes(desk.journal)
-    takes.lost([take.row for take in takes.all()], "server_restarted", START)
+    takes.lost([take.row for take in takes.all(START)], "server_restarted", START)
     assert (desk.journal.counters()["delivered"], desk.pending()) == (0, 3)
     assert _balanced(desk)
 
