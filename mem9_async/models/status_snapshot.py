@@ -92,6 +92,15 @@ class ParkedSpace:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldSpace:
+    """A space that a person holds back. `since` in UTC epoch seconds."""
+
+    space: str
+    since: float
+    jobs: int
+
+
+@dataclass(frozen=True, slots=True)
 class SilentSpace:
     """A space that takes jobs and does not remember them: no_llm, llm_failing or unknown."""
 
@@ -234,6 +243,8 @@ class StatusSnapshot:
     paused_since: float | None = None  #: everything is held back by hand
     parked_spaces: tuple[ParkedSpace, ...] = ()
     parked_spaces_more: int = 0  #: how many were left out
+    held_since: float | None = None  #: since when a person holds everything back
+    held_spaces: tuple[HeldSpace, ...] = ()
     silent_spaces: tuple[SilentSpace, ...] = ()
     circuits: tuple[Circuit, ...] = ()
     work: Work = field(default_factory=Work)

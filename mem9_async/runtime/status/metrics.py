@@ -151,6 +151,8 @@ def _where_it_goes(snapshot: StatusSnapshot) -> Iterator[Metric]:
     yield _gauge("in_flight_batches", "Requests under way.", snapshot.batches_in_flight)
     parked = Counter(space.reason for space in snapshot.parked_spaces)
     yield _gauges("spaces_parked", "Spaces that wait for the outside.", "reason", parked, _PARKED)
+    yield _gauge("held", "Whether a person holds everything back.", snapshot.held_since is not None)
+    yield _gauge("spaces_held", "Spaces that a person holds back.", len(snapshot.held_spaces))
     silent = Counter(space.reason for space in snapshot.silent_spaces)
     yield _gauges(
         "spaces_not_remembering",

@@ -11,6 +11,7 @@ from mem9_async.models.status_snapshot import (
     Circuit,
     Disk,
     HealthState,
+    HeldSpace,
     JobCounts,
     ParkedSpace,
     SilentSpace,
@@ -133,6 +134,8 @@ class StatusSource:
             paused_since=self._holds.everything_since,
             parked_spaces=tuple(parked[:LISTED_MOST]),
             parked_spaces_more=max(0, len(parked) - LISTED_MOST),
+            held_since=self._held_since(drift_s),
+            held_spaces=self._held(drift_s)[:LISTED_MOST],
             silent_spaces=silent[:LISTED_MOST],
             circuits=self._circuits(drift_s),
             work=replace(
@@ -199,6 +202,20 @@ class StatusSource:
             )
             for park in self._parking.all()
         ]
+
+    def _held_since(self, drift_s: float) -> float | None:
+        since = self._holds.everything_since
+        return None if since is None else round(since + drift_s, 3)
+
+    def _held(self, drift_s: float) -> tuple[HeldSpace, ...]:
+        return tuple(
+            HeldSpace(
+                space=self._parking.fingerprint(space_id),
+                since=round(since + drift_s, 3),
+                jobs=self._lanes.space_depth(space_id),
+            )
+            for space_id, since in sorted(self._holds.all().items())
+        )
 
     def _silent(self) -> tuple[SilentSpace, ...]:
         silent = self._watch.silent_spaces()
