@@ -1,6 +1,7 @@
 """Log lines: their keys, and how many there are of a frequent event."""
 
 import json
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -22,7 +23,7 @@ class _Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[_Clock]:
     """Time that stands still; structlog as it was, afterwards."""
     clock = _Clock()
-    monkeypatch.setattr(logs.time, "monotonic", clock)
+    monkeypatch.setattr(time, "monotonic", clock)
     yield clock
     structlog.reset_defaults()
 

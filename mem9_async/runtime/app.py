@@ -6,7 +6,7 @@ together, started, restarted and stopped.
 
 import asyncio
 import random
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 
 import structlog
@@ -27,6 +27,8 @@ from mem9_async.queue.policy import Decision, Policy
 from mem9_async.queue.records import Frozen
 from mem9_async.queue.troubles import place_of
 from mem9_async.runtime import components
+from mem9_async.runtime.desk.desk import Desk
+from mem9_async.runtime.desk.live_queue import LiveQueue
 from mem9_async.runtime.intake.accepting import Accepting
 from mem9_async.runtime.intake.inline_delivery import Direct
 from mem9_async.runtime.intake.last_call import LastCall
@@ -252,6 +254,20 @@ class App:
             health=self.health,
             clock=self.clock,
         )
+        self.desk = Desk(
+            journal,
+            holds=self.holds,
+            queue=LiveQueue(
+                lanes=self.lanes,
+                loader=self.loader,
+                parking=self.parking,
+                holds=self.holds,
+                underway=self.underway,
+                deliverer=self.deliverer,
+                clock=self.clock,
+            ),
+            now=self.clock.now,
+        )
         self._adoption = Adoption(self)
         self._loop = DeliveryLoop(
             deliverer=self.deliverer,
@@ -277,8 +293,12 @@ class App:
         self._rotation.forget(space_ids)
         self._delivered.forget(space_ids)
 
-    def start(self) -> None:
-        """Begin delivering; from here on the network is used."""
+    def start(self, *, after: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Begin delivering; from here on the network is used.
+
+        *after* ends before anything is adopted, and so before anything is delivered.
+        """
+        self._adoption.waits_for = after
         self._spawn(self._loop.run())
         self._spawn(self._watcher.run())
         self._spawn(Upkeep(self, self._adoption).run())

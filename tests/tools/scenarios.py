@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from mem9_async.models.errors import (
     NotFound,
@@ -90,7 +91,7 @@ REJECTED = Outcome(
     error_code="content_too_long",
     detail='{"error": "content: too long (max 50000)"}',
 )
-NOT_KEPT = {"durability": "none", "durability_reason": "serverless"}
+NOT_KEPT: dict[str, Any] = {"durability": "none", "durability_reason": "serverless"}
 TOO_LARGE = Outcome(
     error_type=ErrorType.INVALID_RESPONSE,
     http_status=200,
@@ -128,8 +129,8 @@ ON_ITS_WAY = PendingWrite(
     job_id="01JOB", content="User prefers Python", state=JobState.IN_FLIGHT, age_s=1.25
 )
 HELD = ON_ITS_WAY.model_copy(update={"state": JobState.PARKED})
-STORE = {"content": "User prefers Python", "session_id": "conv-1"}
-SEARCH = {"query": "preferred language"}
+STORE: dict[str, object] = {"content": "User prefers Python", "session_id": "conv-1"}
+SEARCH: dict[str, object] = {"query": "preferred language"}
 
 
 @dataclass(frozen=True)
@@ -156,14 +157,13 @@ class Scenario:
         return tool
 
 
-def _store(name: str, **changes: object) -> Scenario:
-    parameters = changes.pop("parameters", STORE)
+def _store(name: str, *, parameters: dict[str, object] = STORE, **changes: object) -> Scenario:
     return Scenario("memory_store", name, parameters, {"receipt": receipt(**changes)})
 
 
 def _waited(name: str, outcome: Outcome, **changes: object) -> Scenario:
     parameters = {**STORE, "wait": True}
-    return _store(name, outcome=outcome, parameters=parameters, **changes)
+    return _store(name, parameters=parameters, outcome=outcome, **changes)
 
 
 def _search(name: str, *memories: Memory, **changes: object) -> Scenario:

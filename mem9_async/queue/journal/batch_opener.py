@@ -106,17 +106,7 @@ class Opener:
         known = self._addresses.lane(lane_id)
         if known.lane is None:
             raise JournalError("the key of this lane's space is not known")
-        jobs: list[tuple[SealedJob, Payload]] = []
-        lost: list[SealedJob] = []
-        for columns in self._db.execute(
-            f"SELECT {SEALED_COLUMNS} FROM jobs WHERE batch_row = ? ORDER BY seq", (row,)
-        ).fetchall():
-            job = SealedJob(*columns)
-            payload = job.open(self._sealer, known.digest)
-            if payload is None:
-                lost.append(job)
-            else:
-                jobs.append((job, payload))
+        jobs, lost = self._jobs(row, known.digest)
         if lost:
             self._set_aside(row, [job.job_id for job in lost], now, empty=not jobs)
             log.error(
@@ -149,10 +139,29 @@ class Opener:
             next_at=next_at,
             lost=len(lost),
             lost_size=sum(job.size for job in lost),
-            references=tuple(
-                dict.fromkeys(self._references(job.job_id for job, _ in jobs).values())
-            ),
+            references=self._of(jobs),
         )
+
+    def _jobs(
+        self, row: int, lane_digest: bytes
+    ) -> tuple[list[tuple[SealedJob, Payload]], list[SealedJob]]:
+        """The batch's jobs that can be read, each with what it says, and those that cannot."""
+        jobs: list[tuple[SealedJob, Payload]] = []
+        lost: list[SealedJob] = []
+        for columns in self._db.execute(
+            f"SELECT {SEALED_COLUMNS} FROM jobs WHERE batch_row = ? ORDER BY seq", (row,)
+        ).fetchall():
+            job = SealedJob(*columns)
+            payload = job.open(self._sealer, lane_digest)
+            if payload is None:
+                lost.append(job)
+            else:
+                jobs.append((job, payload))
+        return jobs, lost
+
+    def _of(self, jobs: list[tuple[SealedJob, Payload]]) -> tuple[str, ...]:
+        found = self._references(job.job_id for job, _ in jobs)
+        return tuple(dict.fromkeys(found.values()))
 
     def _set_aside(self, row: int, job_ids: list[bytes], now: float, *, empty: bool) -> None:
         # What was changed on the disk must not be sent, and must not hold up the others either.

@@ -42,8 +42,8 @@ class Interventions:
             self._file.count("dead", -(replayed + dropped))
         return replayed, lanes
 
-    def discard(self, job_ids: Iterable[bytes], now: float) -> tuple[int, set[int]]:
-        """Take those of *job_ids* out that are not on their way; return how many."""
+    def discard(self, job_ids: Iterable[bytes], now: float) -> tuple[list[bytes], set[int]]:
+        """Take those of *job_ids* out that are not on their way; return which."""
         with self._journal.counted():
             chosen, lanes = self._told(
                 job_ids, AT_HAND, Step(StepKind.DISCARDED, now), leaving=True
@@ -60,7 +60,7 @@ class Interventions:
                 )
             self._file.count("discarded", dead + waiting)
             self._file.count("dead", -dead)
-        return dead + waiting, lanes
+        return [job_id for (job_id,) in chosen], lanes
 
     def _told(
         self, job_ids: Iterable[bytes], which: str, step: Step, *, leaving: bool = False

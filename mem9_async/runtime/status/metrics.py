@@ -104,8 +104,8 @@ def _jobs(totals: Totals) -> Iterator[Metric]:
 def _journal(snapshot: StatusSnapshot) -> Iterator[Metric]:
     counts, disk = snapshot.counts, snapshot.disk
     states = {
-        "waiting": counts.waiting,
-        "retrying": counts.retrying,
+        "available": counts.available,
+        "retryable": counts.retryable,
         "in_flight": counts.in_flight,
         "parked": counts.parked,
         "taken": counts.taken,

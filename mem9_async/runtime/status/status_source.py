@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from mem9_async.models.outcome import ErrorType
 from mem9_async.models.status_snapshot import (
     LISTED_MOST,
     Circuit,
@@ -115,6 +116,7 @@ class StatusSource:
             durability=storage.durability,
             durability_reason=storage.reason or storage.weakness,
             journal_id=storage.journal.file.journal_id,
+            journal_file=storage.claim.path.stem if storage.claim else None,
             health=self._health_state(silent),
             health_reason=self._health.reason,
             depth=lanes.depth,
@@ -129,6 +131,7 @@ class StatusSource:
             batches_in_flight=lanes.in_flight,
             loop_delay_s=round(loop_delay_s, 4),
             worker_restarts=restarts,
+            paused_since=self._holds.everything_since,
             parked_spaces=tuple(parked[:LISTED_MOST]),
             parked_spaces_more=max(0, len(parked) - LISTED_MOST),
             held_since=self._held_since(drift_s),
@@ -158,15 +161,18 @@ class StatusSource:
         )
 
     def _counts(self, dead: int) -> JobCounts:
-        lanes, parks = self._lanes, {park.space_id for park in self._parking.all()}
+        lanes = self._lanes
+        parks = {park.space_id for park in self._parking.all()} | self._holds.all().keys()
+        if self._holds.everything_since is not None:
+            parks = {space.space_id for space in lanes.spaces()}
         batched = self._census.batched()
         in_flight = sum(each.in_flight for each in batched)
         retrying = sum(each.retrying for each in batched if each.space_id not in parks)
         parked = sum(lanes.space_depth(space_id) for space_id in parks)
         parked -= sum(each.in_flight for each in batched if each.space_id in parks)
         return JobCounts(
-            waiting=max(0, lanes.depth - in_flight - retrying - parked),
-            retrying=retrying,
+            available=max(0, lanes.depth - in_flight - retrying - parked),
+            retryable=retrying,
             in_flight=in_flight,
             parked=max(0, parked),
             taken=len(self._watch),
@@ -174,7 +180,17 @@ class StatusSource:
         )
 
     def _parked(self, drift_s: float) -> list[ParkedSpace]:
-        return [
+        held = [
+            ParkedSpace(
+                space=self._parking.fingerprint(space_id),
+                reason=ErrorType.PAUSED,
+                since=round(since + drift_s, 3),
+                next_probe_at=None,
+                jobs=self._lanes.space_depth(space_id),
+            )
+            for space_id, since in self._holds.all().items()
+        ]
+        return held + [
             ParkedSpace(
                 space=self._parking.fingerprint(park.space_id),
                 reason=park.reason,

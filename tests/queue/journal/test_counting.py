@@ -199,7 +199,7 @@ def test_what_is_read_out_of_a_damaged_journal_is_counted_as_what_it_is(tmp_path
         pass
     damaged.journal.close()
 
-    saved, lost = salvage(damaged.path, tmp_path / "rescued.db", sealer=SEALER)
+    saved, lost = salvage(tmp_path / "damaged.db", tmp_path / "rescued.db", sealer=SEALER)
 
     desk = Desk(tmp_path / "rescued.db")
     assert (saved, lost) == (5, 0)

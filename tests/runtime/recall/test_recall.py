@@ -34,7 +34,7 @@ class _Searching:
         self._finds = finds
         self.app.client.search = self._search  # type: ignore[method-assign]
 
-    async def _search(self, query: SearchQuery, *, timeout_s: float) -> SearchResult:
+    async def _search(self, query: SearchQuery, *, timeout_s: float | None = None) -> SearchResult:
         self.asked.append(query)
         found = self._finds(query)
         return SearchResult(effective_query=query.query, memories=found, available=len(found))

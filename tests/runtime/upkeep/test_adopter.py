@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -148,10 +147,9 @@ async def test_an_abandoned_adoption_lets_go_of_the_orphan(tmp_path: Path) -> No
 
 
 @pytest.fixture
-def _unread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _unread(monkeypatch: pytest.MonkeyPatch) -> None:
     """As with a journal of more than 64 MiB: it is not read through when it is opened."""
     monkeypatch.setattr("mem9_async.queue.journal.file._CHECKED_UP_TO_BYTES", 0)
-    return
 
 
 @pytest.mark.usefixtures("_unread")

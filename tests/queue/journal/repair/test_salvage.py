@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mem9_async.queue.journal.file import JournalForeignKey
+from mem9_async.queue.journal.errors import JournalForeignKey
 from mem9_async.queue.journal.repair.salvage import salvage
 from mem9_async.queue.sealing import Sealer
 from tests.queue.builders import job
@@ -129,11 +129,10 @@ def test_a_file_without_its_first_page_is_read_with_its_log(tmp_path: Path) -> N
     desk.append(*(job(f"{n}", session=f"s{n}") for n in range(50)))
     desk.journal.file.checkpoint()
     desk.append(*(job(f"more {n}", session=f"s{n}") for n in range(50)))
-    files = [desk.path, Path(f"{desk.path}-wal")]
-    raw = [each.read_bytes() for each in files if each]
+    files = [tmp_path / "damaged.db", Path(f"{desk.path}-wal")]
+    raw = [each.read_bytes() for each in files]
     desk.journal.close()
     for each, content in zip(files, raw, strict=True):
-        assert each
         each.write_bytes(content)
     _zero(tmp_path / "damaged.db", 1)
     wal = files[1]
