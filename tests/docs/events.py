@@ -26,15 +26,21 @@ class Unreadable(Exception):
 
 def events() -> dict[str, Event]:
     """Every event that the plugin writes."""
+    trees = {
+        path: ast.parse(path.read_text())
+        for path in sorted((ROOT / "mem9_async").rglob("*.py"))
+        if path.relative_to(ROOT / "mem9_async").parts[0] not in _OUTSIDE
+    }
+    functions = {name: keys for tree in trees.values() for name, keys in _functions(tree)}
     found: dict[str, Event] = defaultdict(Event)
-    for path in sorted((ROOT / "mem9_async").rglob("*.py")):
-        if path.relative_to(ROOT / "mem9_async").parts[0] not in _OUTSIDE:
-            _read(ast.parse(path.read_text()), path, found)
+    for path, tree in trees.items():
+        _read(tree, path, found, {**functions, **dict(_functions(tree)), **dict(_variables(tree))})
     return dict(found)
 
 
-def _read(tree: ast.Module, path: Path, found: dict[str, Event]) -> None:
-    dicts = _dicts(tree)
+def _read(
+    tree: ast.Module, path: Path, found: dict[str, Event], dicts: dict[str, set[str]]
+) -> None:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and (level := _level(node)):
             try:
@@ -45,9 +51,9 @@ def _read(tree: ast.Module, path: Path, found: dict[str, Event]) -> None:
                 raise Unreadable(f"{path}:{node.lineno}: {exc}") from exc
         # The relay's own record is made by hand: it tells of what the log could not take.
         if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "_first_keys":
-            name, level = node.args
-            if isinstance(name, ast.Constant) and isinstance(level, ast.Constant):
-                found[str(name.value)].levels.add(str(level.value))
+            event, at = node.args
+            if isinstance(event, ast.Constant) and isinstance(at, ast.Constant):
+                found[str(event.value)].levels.add(str(at.value))
 
 
 def _level(call: ast.Call) -> str | None:
@@ -81,19 +87,22 @@ def _fields(call: ast.Call, dicts: dict[str, set[str]]) -> set[str]:
     return fields
 
 
-def _dicts(tree: ast.Module) -> dict[str, set[str]]:
-    """Dicts with constant keys by their variable's, or their function's, name."""
-    found: dict[str, set[str]] = {}
+def _variables(tree: ast.Module) -> Iterator[tuple[str, set[str]]]:
+    """Variables that hold a dict with constant keys."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
             for target in node.targets:
                 if isinstance(target, ast.Name):
-                    found[target.id] = _keys(node.value)
+                    yield target.id, _keys(node.value)
+
+
+def _functions(tree: ast.Module) -> Iterator[tuple[str, set[str]]]:
+    """Functions of the module that return such a dict; others may import them."""
+    for node in tree.body:
         if isinstance(node, ast.FunctionDef):
             for each in node.body:
                 if isinstance(each, ast.Return) and isinstance(each.value, ast.Dict):
-                    found[node.name] = _keys(each.value)
-    return found
+                    yield node.name, _keys(each.value)
 
 
 def _keys(made: ast.Dict) -> set[str]:

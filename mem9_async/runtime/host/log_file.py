@@ -53,9 +53,13 @@ class LogFile:
     def close(self) -> None:
         """Have what is left written, as far as that takes a second; blocks this greenlet only."""
         self._ending = True
-        with gevent.Timeout(_END_S, False):
-            while not self._ended:
-                gevent.sleep(0.01)
+        with gevent.Timeout(_END_S) as limit:
+            try:
+                while not self._ended:
+                    gevent.sleep(0.01)
+            except gevent.Timeout as exc:
+                if exc is not limit:
+                    raise
 
     def _run(self) -> None:
         told = False
