@@ -14,7 +14,7 @@ from mem9_async.queue.journal.file import JournalFile
 from mem9_async.queue.journal.lane_registry import Addresses
 from mem9_async.queue.journal.sealed_jobs import SEALED_COLUMNS, SealedJob
 from mem9_async.queue.journal.sealed_outcomes import SPOILED, seal_outcome
-from mem9_async.queue.records import Frozen
+from mem9_async.queue.records import Frozen, KnownLane
 from mem9_async.queue.sealing import SealBroken, Sealer
 
 log = structlog.get_logger()
@@ -108,15 +108,7 @@ class Opener:
             raise JournalError("the key of this lane's space is not known")
         jobs, lost = self._jobs(row, known.digest)
         if lost:
-            self._set_aside(row, [job.job_id for job in lost], now, empty=not jobs)
-            log.error(
-                "job.dead_lettered",
-                job_ids=[job.job_id.hex() for job in lost],
-                error_type=ErrorType.PAYLOAD_MISMATCH,
-                lane=known.fingerprint,
-                space=self._addresses.space_name(known.space_id),
-                jobs=len(lost),
-            )
+            self._set_aside(row, lost, known, now, empty=not jobs)
         return Frozen(
             row=row,
             lane_id=lane_id,
@@ -163,15 +155,25 @@ class Opener:
         found = self._references(job.job_id for job, _ in jobs)
         return tuple(dict.fromkeys(found.values()))
 
-    def _set_aside(self, row: int, job_ids: list[bytes], now: float, *, empty: bool) -> None:
+    def _set_aside(
+        self, row: int, lost: list[SealedJob], known: KnownLane, now: float, *, empty: bool
+    ) -> None:
         # What was changed on the disk must not be sent, and must not hold up the others either.
         outcome = seal_outcome(self._sealer, SPOILED)
         with self._leaving():
             self._db.executemany(
                 "UPDATE jobs SET state = 4, batch_row = NULL, finished_at = ?, sealed_outcome = ?"
                 " WHERE job_id = ?",
-                [(now, outcome, job_id) for job_id in job_ids],
+                [(now, outcome, job.job_id) for job in lost],
             )
             if empty:
                 self._db.execute("DELETE FROM batches WHERE batch_row = ?", (row,))
-            self._file.count_dead(ErrorType.PAYLOAD_MISMATCH, len(job_ids))
+            self._file.count_dead(ErrorType.PAYLOAD_MISMATCH, len(lost))
+        log.error(
+            "job.dead_lettered",
+            job_ids=[job.job_id.hex() for job in lost],
+            error_type=ErrorType.PAYLOAD_MISMATCH,
+            lane=known.fingerprint,
+            space=self._addresses.space_name(known.space_id),
+            jobs=len(lost),
+        )

@@ -37,7 +37,7 @@ class LogFile:
     """
 
     def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES, backups: int = BACKUPS) -> None:
-        """The file grows to *max_bytes*; *backups* older ones are kept beside it, `.1` first."""
+        """The file grows to *max_bytes*; *backups* older ones stay beside it: `.1`, `.2`, ..."""
         self._relay = logs.Relay()
         self._handler = _Handler(path, max_bytes=max_bytes, backups=backups)
         self._ending = self._ended = False
@@ -53,13 +53,9 @@ class LogFile:
     def close(self) -> None:
         """Have what is left written, as far as that takes a second; blocks this greenlet only."""
         self._ending = True
-        with gevent.Timeout(_END_S) as limit:
-            try:
-                while not self._ended:
-                    gevent.sleep(0.01)
-            except gevent.Timeout as exc:
-                if exc is not limit:
-                    raise
+        with gevent.Timeout(_END_S, exception=False):
+            while not self._ended:
+                gevent.sleep(0.01)
 
     def _run(self) -> None:
         told = False
