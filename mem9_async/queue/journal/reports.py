@@ -141,7 +141,7 @@ class Reports:
         except ValueError:
             return 0, []
         chosen = {"space_id": space_id, "job_id": key}
-        with self._journal.counted():
+        with self._journal.numbering.leaving():
             lane_ids = [
                 row[0]
                 for row in self._db.execute(f"SELECT DISTINCT lane_id FROM jobs {_DEAD}", chosen)

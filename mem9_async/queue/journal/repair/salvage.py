@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mem9_async.queue.journal.errors import JournalCorrupt, JournalForeignKey
 from mem9_async.queue.journal.file import JournalFile
-from mem9_async.queue.journal.journal import OWN_FIRST_SEQ
+from mem9_async.queue.journal.numbering import OWN_FIRST_SEQ
 from mem9_async.queue.journal.repair import pages
 from mem9_async.queue.journal.repair.pages import PAGE_BYTES
 from mem9_async.queue.journal.schema import APPLICATION_ID
