@@ -1,4 +1,4 @@
-"""What waits in each lane, in order, and what came of what was sent; turns says who may send.
+"""What waits in each lane, in order, and what came of what was sent; the rota says who may send.
 
 Pure: a clock goes in, decisions come out. Nothing here sends, waits or stores.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from mem9_async.queue.circuit import Endpoints
 from mem9_async.queue.lane_state import LaneLine, Limits, Ready, SpaceLine
 from mem9_async.queue.records import Backlog, FrozenRef
-from mem9_async.queue.turns import Turns
+from mem9_async.queue.rota import Rota
 
 _SWEEP_FROM = 256  # spaces; with fewer it is not worth looking for idle ones
 
@@ -21,7 +21,7 @@ class Lanes:
         self._limits = limits
         self._lanes: dict[int, LaneLine] = {}
         self._spaces: dict[int, SpaceLine] = {}
-        self._turns = Turns(limits, endpoints, self._lanes, self._spaces)
+        self._rota = Rota(limits, endpoints, self._lanes, self._spaces)
         self._sweeps_at = _SWEEP_FROM
         self._gaps: dict[int, float] = {}
         self.depth = 0
@@ -64,7 +64,7 @@ class Lanes:
             self._spaces[lane.space_id].note_age(lane)
         first_or_full = lane.waiting == 1 or close_now or lane.is_full(self._limits)
         if first_or_full and not lane.in_flight and not lane.queued and not lane.frozen:
-            return self._turns.arm(lane, now)
+            return self._rota.arm(lane, now)
         return None
 
     def restored(self, backlog: Backlog, now: float) -> None:
@@ -83,7 +83,7 @@ class Lanes:
         self._grow(lane, lane.depth - lane.sending - before, after_bytes - before_bytes)
         self._spaces[lane.space_id].note_age(lane)
         if not lane.in_flight:
-            self._turns.arm(lane, now)
+            self._rota.arm(lane, now)
 
     def reloaded(self, lane_id: int, backlog: Backlog | None, now: float) -> None:
         """The journal's account of a known lane has changed; None when it holds nothing now."""
@@ -132,7 +132,7 @@ class Lanes:
 
         The next one waits until *hold_until*, or until go_ahead().
         """
-        lane = self._turns.landed(lane_id)
+        lane = self._rota.landed(lane_id)
         self._grow(lane, -gone, -size)
         lane.sending = 0
         if hold_until > now:
@@ -149,18 +149,18 @@ class Lanes:
         if lane is not None:
             lane.not_before = 0.0
             if not lane.in_flight:
-                self._turns.arm(lane, now)
+                self._rota.arm(lane, now)
 
     def again(self, lane_id: int, refs: tuple[FrozenRef, ...], now: float) -> None:
         """The lane's batch stays, as *refs*: itself, or the parts it was split into."""
-        lane = self._turns.landed(lane_id)
+        lane = self._rota.landed(lane_id)
         lane.frozen.extendleft(reversed(refs))
         lane.sending = 0
         self._after(lane, now)
 
     def postpone(self, ready: Ready, until: float, now: float) -> None:
         """The lane's turn could not be used; everything stays, and it gets another one later."""
-        lane = self._turns.landed(ready.lane_id)
+        lane = self._rota.landed(ready.lane_id)
         lane.not_before = until
         lane.sending = 0
         if ready.frozen is not None:
@@ -169,7 +169,7 @@ class Lanes:
 
     def vanished(self, ready: Ready, now: float) -> None:
         """The journal holds nothing of what *ready* was to send; forget what was counted."""
-        lane = self._turns.landed(ready.lane_id)
+        lane = self._rota.landed(ready.lane_id)
         if ready.frozen is not None:
             self._grow(lane, -ready.frozen.jobs, -ready.frozen.size)
         else:
@@ -193,11 +193,11 @@ class Lanes:
 
     def hold(self, space_id: int | None) -> None:
         """Send nothing of the space (None: of any) until release()."""
-        self._turns.hold(space_id)
+        self._rota.hold(space_id)
 
     def release(self, space_id: int | None) -> None:
         """End a hold; spaces that are held by themselves stay so when all are released."""
-        self._turns.release(space_id)
+        self._rota.release(space_id)
 
     def endpoint_known(self, space_id: int, endpoint: str) -> None:
         """The key of a recovered space has come: what waits there may go to *endpoint*."""
@@ -230,7 +230,7 @@ class Lanes:
                 for ref in lane.frozen
             )
             if not lane.in_flight:
-                self._turns.arm(lane, now)
+                self._rota.arm(lane, now)
         return len(space.lanes)
 
     def in_flight_of(self, space_id: int) -> int:
@@ -245,7 +245,7 @@ class Lanes:
             return
         for lane_id in space.lanes:
             del self._lanes[lane_id]
-        self._turns.drop(space)
+        self._rota.drop(space)
         self.depth -= space.depth
         self.waiting_bytes -= space.size
 
@@ -253,7 +253,7 @@ class Lanes:
         """Forget everything; what the journal holds is restored() afterwards."""
         self._lanes.clear()
         self._spaces.clear()
-        self._turns.clear()
+        self._rota.clear()
         self._gaps.clear()
         self.depth = self.waiting_bytes = 0
 
@@ -261,11 +261,11 @@ class Lanes:
 
     def next(self, now: float) -> Ready | None:
         """Whose turn it is, marked as in flight; None when nobody may send at *now*."""
-        return self._turns.next(now)
+        return self._rota.next(now)
 
     def wakeup_at(self, now: float) -> float | None:
         """When next() may have something new without anything happening; None for never."""
-        return self._turns.wakeup_at(now)
+        return self._rota.wakeup_at(now)
 
     # How it stands
 
@@ -276,7 +276,7 @@ class Lanes:
     @property
     def in_flight(self) -> int:
         """Batches that are on their way."""
-        return self._turns.in_flight
+        return self._rota.in_flight
 
     def space_depth(self, space_id: int) -> int:
         """Jobs of the space that are not delivered yet."""
@@ -322,7 +322,7 @@ class Lanes:
     def _after(self, lane: LaneLine, now: float) -> None:
         if lane.waiting or lane.frozen:
             self._spaces[lane.space_id].note_age(lane)
-            self._turns.arm(lane, now)
+            self._rota.arm(lane, now)
             return
         del self._lanes[lane.lane_id]
         space = self._spaces[lane.space_id]

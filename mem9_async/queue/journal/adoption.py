@@ -126,8 +126,8 @@ class Takeover:
     def _reserved(self) -> int:
         # Others that were broken off keep the numbers that were set apart for them.
         apart = [low for mark in _marks(self._to).values() if (low := _place(mark)[1])]
-        self._own.low_seq = min([self._own.low_seq, *apart]) - self._left()
-        return self._own.low_seq
+        self._own.numbering.low_seq = min([self._own.numbering.low_seq, *apart]) - self._left()
+        return self._own.numbering.low_seq
 
     def _inherit_marks(self) -> None:
         """What the orphan itself has copied of others must not be taken from those again."""
@@ -152,7 +152,7 @@ class Takeover:
             )
 
     def _copy_spaces(self) -> None:
-        first_seq = self._own.low_seq - self._left()
+        first_seq = self._own.numbering.low_seq - self._left()
         with self._own.file.transaction():
             self._to.executemany(
                 "INSERT OR IGNORE INTO holds VALUES (?, ?)",

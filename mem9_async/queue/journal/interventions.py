@@ -25,7 +25,7 @@ class Interventions:
 
         One whose equal waits already is not sent twice: it is dropped and counted.
         """
-        with self._journal.counted():
+        with self._journal.numbering.leaving():
             chosen, lanes = self._told(job_ids, "state = 4", Step(StepKind.REPLAYED, now))
             replayed = self._db.executemany(
                 "UPDATE OR IGNORE jobs SET state = 0, deaths = 0, parked_s = 0,"
@@ -44,7 +44,7 @@ class Interventions:
 
     def discard(self, job_ids: Iterable[bytes], now: float) -> tuple[list[bytes], set[int]]:
         """Take those of *job_ids* out that are not on their way; return which."""
-        with self._journal.counted():
+        with self._journal.numbering.leaving():
             chosen, lanes = self._told(
                 job_ids, AT_HAND, Step(StepKind.DISCARDED, now), leaving=True
             )

@@ -37,7 +37,7 @@ class Recovery:
         Due times are clamped into [now, now + *max_due_in_s*]: the wall clock may have jumped.
         Rows that contradict each other are mended first, or their jobs would never be seen again.
         """
-        with self._journal.counted():
+        with self._journal.numbering.leaving():
             mended = mend(self._file)
             caught = self._interrupted(now, now + max_due_in_s, deaths=deaths)
             buried = self._buried(now)
@@ -97,7 +97,7 @@ class Recovery:
             "  GROUP BY batch_row HAVING count(*) > 1 AND max(deaths) >= ?) ORDER BY seq",
             (DEATHS_ALONE,),
         ).fetchall():
-            self._journal.refreeze([job], now, attempts=1, maybe_sent=True)
+            self._journal.batch_rows.refreeze([job], now, attempts=1, maybe_sent=True)
 
     def _spoil_unaddressed(self) -> None:
         """Set jobs aside whose lane has lost its space: the key is gone, not just unknown."""

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from mem9_async.models.inspection import Exported, ExportedJob
 from mem9_async.models.job import JobState
-from mem9_async.queue.journal.journal import OWN_FIRST_SEQ, Journal
+from mem9_async.queue.journal.journal import Journal
+from mem9_async.queue.journal.numbering import OWN_FIRST_SEQ
 from mem9_async.queue.journal.reports import state_of
 from mem9_async.queue.journal.sealed_jobs import SEALED_COLUMNS, SealedJob
 

@@ -14,7 +14,7 @@ from mem9_async.queue.lane_state import LaneLine, Limits, Ready, SpaceLine
 _EPSILON_S = 1e-6
 
 
-class Turns:
+class Rota:
     """The turns of *lanes* and *spaces*, which belong to who keeps them."""
 
     def __init__(
