@@ -52,7 +52,7 @@ class Turn(BaseModel):
     @property
     def told(self) -> str:
         """What facts are taken from: the user's messages, one per line."""
-        if len(self.messages) == 1:
+        if len(self.messages) == 1 and self.messages[0].role == "user":
             return self.messages[0].content
         return "\n".join(message.content for message in self.messages if message.role == "user")
 

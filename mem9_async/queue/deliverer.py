@@ -309,7 +309,8 @@ class Deliverer:
         match decision.move:
             case Move.DELIVER:
                 redelivered = frozen.maybe_sent
-                watched = self._limits.watched and not frozen.batch.pinned
+                batch = frozen.batch
+                watched = self._limits.watched and not batch.pinned and batch.may_be_seen
                 self._journal.delivered(
                     row,
                     redelivered=redelivered,

@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import structlog
 
+from mem9_async.models.agent_memory import Preparation, Prepared
 from mem9_async.models.job import QueueCommand, QueueReport
 from mem9_async.models.memory import SearchQuery, SearchResult
 from mem9_async.models.outcome import Confirmation, Outcome
@@ -332,6 +333,10 @@ class App:
         result = await self._recall.search(query, include_pending=include_pending, second=second)
         self._rotation.proven(query.space)
         return result
+
+    async def prepare(self, asked: Preparation) -> Prepared:
+        """Tell what is known of an agent's subject, within the time that *asked* leaves."""
+        return await self._recall.prepare(asked)
 
     async def validate(self, space: Space, caller_agent_id: str) -> None:
         """Make one authenticated request; a key that works sends what was held for it."""
