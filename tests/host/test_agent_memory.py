@@ -1,6 +1,5 @@
 """Dify's agent runtime and the real process: prepare within its time, observe once and in order."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from tests.faults.record import Record
 from tests.faults.scripts import accept
 from tests.faults.server import FaultServer
 from tests.host.conftest import Stage
-from tests.host.process import QUICK, credentials, eventually, plugin
+from tests.host.process import QUICK, credentials, eventually, plugin, until
 from tests.host.scripted import NOTHING, Reply
 
 EVENTS = 200
@@ -155,9 +154,7 @@ async def test_a_search_of_the_same_user_finds_what_was_observed(host: PluginHos
         keys = credentials(server.base_url, server.key, isolation="per_user")
         ann, bob = Runtime(host, keys), Runtime(host, keys, subject="bob")
         await ann.observe("I like jasmine tea")
-        async with asyncio.timeout(120):
-            while not await ann.search("jasmine tea"):
-                await asyncio.sleep(0.1)
+        await until(lambda: ann.search("jasmine tea"), bool)
 
         assert await bob.search("jasmine tea") == []
 

@@ -115,15 +115,24 @@ class Journal:
         failpoints.hit("append.committed")
         return appended
 
+    def knows_event(self, job: NewJob) -> bool:
+        """Whether *job* is an event that was taken already; writes nothing."""
+        event = self._event(job)
+        return event is not None and self.observed.job_of(event) is not None
+
+    def _event(self, job: NewJob) -> bytes | None:
+        if job.event_id is None:
+            return None
+        named = [*job.lane.model_dump(mode="json", exclude={"space"}).values(), job.event_id]
+        return self.sealer.digest(self.addresses.space_digest(job.lane.space) + to_json(named), 16)
+
     def _append(self, job: NewJob, now: float) -> Appended:
         known = self.addresses.know(job.lane)
         data = to_json(job.payload)
         size = job.payload.size_bytes
-        event: bytes | None = None
-        if job.event_id is not None:
-            event = self.sealer.digest(b"event" + known.digest + job.event_id.encode(), 16)
-            if (before := self.observed.job_of(event)) is not None:
-                return _appended(before, known, size, deduplicated=True)
+        event = self._event(job)
+        if event is not None and (before := self.observed.job_of(event)) is not None:
+            return _appended(before, known, size, deduplicated=True)
         dedup = event or self.sealer.digest(data, 16)
         job_id = uuid7()
         pinned = job.payload.kind == "pinned"
