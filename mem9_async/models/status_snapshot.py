@@ -176,6 +176,7 @@ class Work:
     rows_lost: int = 0  #: jobs that could not be read any more in damaged journals
     refused: tuple[Reason, ...] = ()
     dead: tuple[Reason, ...] = ()
+    out_of_sequence: tuple[Reason, ...] = ()  #: events of agents' runs: gap, step_back
     attempts: tuple[Attempts, ...] = ()
     accept_s: Distribution = field(default_factory=Distribution)
     commit_s: Distribution = field(default_factory=Distribution)

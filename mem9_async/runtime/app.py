@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import structlog
 
+from mem9_async.models.agent_memory import Preparation, Prepared
 from mem9_async.models.job import QueueCommand, QueueReport
 from mem9_async.models.memory import SearchQuery, SearchResult
 from mem9_async.models.space import Space
@@ -104,6 +105,10 @@ class App:
         )
         self.parts.rotation.proven(query.space)
         return result
+
+    async def prepare(self, asked: Preparation) -> Prepared:
+        """Tell what is known of an agent's subject, within the time that *asked* leaves."""
+        return await self.parts.recall.prepare(asked)
 
     async def validate(self, space: Space, caller_agent_id: str) -> None:
         """Make one authenticated request; a key that works sends what was held for it."""

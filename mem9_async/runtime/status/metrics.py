@@ -135,6 +135,12 @@ def _work(snapshot: StatusSnapshot) -> Iterator[Metric]:
     yield _counter("journal_rows_lost", "Jobs that damaged journals had lost.", work.rows_lost)
     yield _counters("jobs_rejected", "Stores refused.", "reason", work.refused, _REFUSED)
     yield _counters("jobs_dead", "Dead letters made.", "error_type", work.dead, _DEAD)
+    yield _counters(
+        "events_out_of_sequence",
+        "Events of agents' runs whose number does not follow the one before.",
+        "reason",
+        work.out_of_sequence,
+    )
     yield _attempts(work)
     yield _histogram("accept_duration_seconds", "Wait of a store's caller.", work.accept_s)
     yield _histogram("journal_commit_duration_seconds", "Commits that take jobs.", work.commit_s)

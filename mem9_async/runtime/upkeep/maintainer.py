@@ -147,6 +147,7 @@ class Upkeep:
         if file.wal_bytes() > _CHECKPOINT_ABOVE_BYTES or not self._lanes.depth:
             file.checkpoint()
         self._storage.journal.history.trim()
+        self._storage.journal.observed.trim(now)
         self._forget_spaces(self._storage.journal.addresses.prune())
 
 
