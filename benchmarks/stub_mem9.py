@@ -67,11 +67,11 @@ class _Connection(asyncio.Protocol):
             answer = _ACCEPTED if head.startswith(b"post") else _FOUND
             close = b"connection: close" in head
             if self._delay_s:
-                self._loop.call_later(self._delay_s, self._answer, answer, close)
+                self._loop.call_later(self._delay_s, partial(self._answer, answer, close=close))
             else:
-                self._answer(answer, close)
+                self._answer(answer, close=close)
 
-    def _answer(self, answer: bytes, close: bool) -> None:
+    def _answer(self, answer: bytes, *, close: bool) -> None:
         if self._transport.is_closing():
             return
         self._transport.write(answer)

@@ -34,7 +34,7 @@ def _seconds(value: object) -> object:
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 
 
-_FILES = ("metrics_file",)  # the case of a path matters
+_FILES = ("log_file", "metrics_file")  # the case of a path matters
 KIB = 1024
 MIB = 1024 * KIB
 MINUTE_S = 60.0
@@ -104,6 +104,7 @@ class Settings(BaseSettings):
 
     # Telling
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_file: Path | None = None
     stats_interval_ms: int = Field(60_000, ge=100, le=3_600_000)
     metrics_file: Path | Literal["off"] | None = None
 
@@ -115,7 +116,9 @@ class Settings(BaseSettings):
             return value
         if info.field_name in _FILES:
             named = value.strip()
-            return "off" if named.lower() == "off" else named or None
+            if named.lower() == "off":
+                return "off" if info.field_name == "metrics_file" else None
+            return named or None
         return value.strip().lower()
 
     @model_validator(mode="after")

@@ -4,6 +4,7 @@ import random
 from pathlib import Path
 
 import pytest
+from pydantic_settings import SettingsError
 
 from mem9_async import settings
 from mem9_async.settings import Settings
@@ -88,7 +89,7 @@ def test_an_environment_that_cannot_be_read_at_all_means_the_defaults(
     """The last resort: every setting is told, and none is read."""
 
     def broken(**_: object) -> Settings:
-        raise settings.SettingsError("the source cannot be read")
+        raise SettingsError("the source cannot be read")
 
     construct = Settings.model_construct
     monkeypatch.setattr(settings, "Settings", broken)

@@ -11,7 +11,7 @@ class MemorySearch(Tool):
     def _invoke(self, tool_parameters: dict[str, object]) -> Generator[ToolInvokeMessage]:
         response = requests.get(
             f"{self.runtime.credentials['mem9_base_url']}/v1alpha2/mem9s/memories",
-            params={"q": tool_parameters["query"], "limit": 30},
+            params={"q": str(tool_parameters["query"]), "limit": "30"},
             headers={
                 "X-API-Key": self.runtime.credentials["mem9_api_key"],
                 "X-Mnemo-Agent-Id": "dify",

@@ -1,6 +1,7 @@
 """A store that waits for mem9: one new connection, one request, then the answer."""
 
 from collections.abc import Generator
+from typing import Any
 
 import requests
 from dify_plugin import Tool
@@ -10,7 +11,7 @@ from dify_plugin.entities.tool import ToolInvokeMessage
 class MemoryStore(Tool):
     def _invoke(self, tool_parameters: dict[str, object]) -> Generator[ToolInvokeMessage]:
         session_id = tool_parameters.get("session_id")
-        body: dict[str, object] = {
+        body: dict[str, Any] = {
             "messages": [{"role": "user", "content": tool_parameters["content"]}],
             "agent_id": "dify",
             "mode": "smart",

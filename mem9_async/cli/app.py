@@ -10,9 +10,9 @@ import uvloop
 from rich.console import Console
 
 from mem9_async.cli import doctor as examination
-from mem9_async.cli import queue as journals
 from mem9_async.cli.demo.run import run as run_demo
 from mem9_async.cli.package import PackageRefused, build
+from mem9_async.cli.queue import commands as queue
 from mem9_async.devserver.flavour import Database, Flavour
 from mem9_async.devserver.serve import serve_forever
 
@@ -24,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Long-term memory in mem9 for Dify: things to run beside the plugin.",
 )
-app.add_typer(journals.app, name="queue")
+app.add_typer(queue.app, name="queue")
 
 
 @app.command()
@@ -36,6 +36,7 @@ def demo(seed: Annotated[int, typer.Option(help="Other pauses between the bursts
 
 @app.command()
 def serve(
+    *,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0: any free one.")] = 8090,
     data: Annotated[Path | None, typer.Option(help="SQLite file that keeps the data.")] = None,
@@ -72,6 +73,7 @@ def serve(
 
 @app.command()
 def doctor(
+    *,
     base_url: Annotated[
         str | None, typer.Option(envvar="MEM9_BASE_URL", help="mem9 to ask; default: the hosted.")
     ] = None,
@@ -100,6 +102,7 @@ def doctor(
 
 @app.command()
 def package(
+    *,
     out: Annotated[Path, typer.Option(help="Folder for the package.")] = Path("dist"),
     lock: Annotated[
         bool, typer.Option(help="Put a fresh uv.lock into it (needs uv and a package index).")

@@ -171,7 +171,9 @@ class Chains:
         )
 
     def _add_binding(self, chain_id: str, key: str, creator: str) -> Binding:
-        binding = Binding(str(uuid4()), chain_id, key, creator, False, int(self._now_s()))
+        binding = Binding(
+            str(uuid4()), chain_id, key, creator, disabled=False, created_at=int(self._now_s())
+        )
         self._connection.execute(
             "INSERT INTO chain_bindings (id, chain_id, chain_api_key, created_by_user_id,"
             " created_at) VALUES (?, ?, ?, ?, ?)",

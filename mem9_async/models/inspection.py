@@ -60,6 +60,13 @@ class ShowAsk(_Asked):
     content: bool = False
 
 
+class FindAsk(_Asked):
+    """Which jobs have this reference, those that have gone as well."""
+
+    do: Literal["find"] = "find"
+    reference: str = Field(min_length=1, max_length=200)
+
+
 class ChangeAsk(_Asked):
     """Do something with everything that the filter matches.
 
@@ -88,13 +95,13 @@ class ExportAsk(_Asked):
 
 
 class HandOverAsk(_Asked):
-    """Let go of the journal, so that the newer process *boot_id* can have it."""
+    """Let go of the journal, so that a newer process can have it: it says when it was started."""
 
     do: Literal["hand_over"] = "hand_over"
-    boot_id: str = Field(max_length=64)
+    started_at: float
 
 
-Request = StatusAsk | ListAsk | ShowAsk | ChangeAsk | HoldAsk | ExportAsk | HandOverAsk
+Request = StatusAsk | ListAsk | ShowAsk | FindAsk | ChangeAsk | HoldAsk | ExportAsk | HandOverAsk
 REQUESTS: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="do")])
 
 
@@ -118,6 +125,12 @@ class JobPage(_Told):
 
     jobs: tuple[JobRow, ...] = ()
     after: str | None = None
+
+
+class Found(_Told):
+    """Job ids, the oldest first."""
+
+    job_ids: tuple[str, ...] = ()
 
 
 class Happening(_Told):
@@ -168,6 +181,41 @@ class Held(_Told):
 
     changed: bool
     space: str | None = None
+
+
+class Exported(_Told):
+    """Jobs as they lie in the journal; `after` asks for the next ones, None at the end."""
+
+    jobs: tuple["ExportedJob", ...] = ()
+    after: int | None = None
+
+
+class ExportedJob(_Told):
+    """One job, sealed as it is: readable only with the same sealing key. Seconds, base64.
+
+    `content` stands beside it where it was asked for.
+    """
+
+    job_id: str
+    state: str
+    space: str
+    lane: str
+    accepted_at: float
+    pinned: bool
+    bytes: int
+    seq: int
+    parked_s: float
+    finished_at: float | None = None
+    reference: str | None = None
+    dedup: str
+    sealed: str
+    sealed_lane: str
+    lane_digest: str
+    sealed_space: str
+    space_digest: str
+    sealed_outcome: str | None = None
+    kind: str | None = None
+    content: str | None = None
 
 
 class HandedOver(_Told):

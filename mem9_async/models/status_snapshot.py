@@ -21,8 +21,8 @@ Durability = Literal["process", "power", "none"]
 class JobCounts:
     """Jobs in the journal now, each in one state. The first four are on their way: `depth`."""
 
-    waiting: int = 0  #: in line, or waiting for company
-    retrying: int = 0  #: an attempt failed; they wait for the next one
+    available: int = 0  #: in line, or waiting for company
+    retryable: int = 0  #: an attempt failed; they wait for the next one
     in_flight: int = 0
     parked: int = 0  #: their space waits for an outside condition
     taken: int = 0  #: mem9 has them; whether it keeps them is being watched
@@ -31,7 +31,7 @@ class JobCounts:
     @property
     def depth(self) -> int:
         """Jobs that are still on their way."""
-        return self.waiting + self.retrying + self.in_flight + self.parked
+        return self.available + self.retryable + self.in_flight + self.parked
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,15 @@ class ParkedSpace:
     jobs: int
     error_code: str | None = None
     http_status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldSpace:
+    """A space that a person holds back. `since` in UTC epoch seconds."""
+
+    space: str
+    since: float
+    jobs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +233,7 @@ class StatusSnapshot:
     sdk: Sdk
     shape: int = SHAPE
     journal_id: str | None = None
+    journal_file: str | None = None  #: its name without the end; None where it is in memory
     durability_reason: str | None = None
     health_reason: str | None = None
     spaces: int = 0  #: that have jobs on their way
@@ -233,6 +243,8 @@ class StatusSnapshot:
     worker_restarts: int = 0
     parked_spaces: tuple[ParkedSpace, ...] = ()
     parked_spaces_more: int = 0  #: how many were left out
+    held_since: float | None = None  #: since when a person holds everything back
+    held_spaces: tuple[HeldSpace, ...] = ()
     silent_spaces: tuple[SilentSpace, ...] = ()
     circuits: tuple[Circuit, ...] = ()
     work: Work = field(default_factory=Work)

@@ -14,7 +14,6 @@ from typing import Protocol
 import anyio
 import structlog
 
-from mem9_async.models.history import Attempt
 from mem9_async.models.key_check import explained
 from mem9_async.models.memory import KeyState
 from mem9_async.models.outcome import Confirmation, ErrorType, Outcome
@@ -26,14 +25,14 @@ from mem9_async.queue.lane_state import Limits, Ready
 from mem9_async.queue.lanes import Lanes
 from mem9_async.queue.parking import Parking
 from mem9_async.queue.policy import Decision, Health, Move, Policy, Situation
-from mem9_async.queue.records import Frozen, FrozenRef
+from mem9_async.queue.records import Frozen
 from mem9_async.queue.refusals import Refusals
+from mem9_async.queue.settlement import Settlement, names
 from mem9_async.queue.sink import Sink
 from mem9_async.queue.troubles import place_of
 
 log = structlog.get_logger()
 
-_IDS_MOST = 20  # in one line of the log
 _TAKEN_IN_A_TURN = 16
 _TWO = 2
 _UNWRITABLE_WAIT_S = 2.0  # what cannot be written is tried again soon: space may return any time
@@ -82,6 +81,9 @@ class Deliverer:
         self._observer = observer
         self._make_room = make_room
         self._verbatim = verbatim
+        self._settlement = Settlement(
+            journal=journal, lanes=lanes, parking=parking, limits=limits, clock=clock
+        )
         self._refusals = Refusals()
         self._invalid: Counter[int] = Counter()  # answers in a row that no mem9 would give
         self._woken = asyncio.Event()
@@ -148,10 +150,10 @@ class Deliverer:
                 oldest_at=frozen.oldest_at,
                 next_at=frozen.next_at,
             )
-            log.debug("batch.frozen", job_ids=frozen.batch.job_ids, **_names(frozen))
+            log.debug("batch.frozen", job_ids=frozen.batch.job_ids, **names(frozen))
         if frozen.lost:
             self._lanes.lost(ready.lane_id, jobs=frozen.lost, size=frozen.lost_size)
-        log.debug("attempt.started", attempt=frozen.batch.attempt, **_names(frozen))
+        log.debug("attempt.started", attempt=frozen.batch.attempt, **names(frozen))
         return frozen
 
     def _started(self, ready: Ready, now: float) -> Frozen | None:
@@ -249,12 +251,9 @@ class Deliverer:
         return decision
 
     def _recorded(self, frozen: Frozen, outcome: Outcome, decision: Decision) -> bool:
-        """Carry *decision* out, in the journal first; False while that cannot be written.
-
-        Once more is harmless: a branch that broke off in the middle ends the same when repeated.
-        """
+        """Carry *decision* out, in the journal first; False while that cannot be written."""
         try:
-            self._carry_out(frozen, outcome, decision, self._clock.now())
+            self._settlement.carry_out(frozen, outcome, decision, self._clock.now())
         except JournalCorrupt:
             raise
         except JournalError as exc:
@@ -265,7 +264,7 @@ class Deliverer:
                 stage="recording",
                 error_type="journal_error",
                 reason=str(exc),
-                **_names(frozen),
+                **names(frozen),
             )
             return False
         return True
@@ -300,74 +299,6 @@ class Deliverer:
         if cleared:
             self._observer.cleared(space_id, cleared)
 
-    def _carry_out(self, frozen: Frozen, outcome: Outcome, decision: Decision, now: float) -> None:
-        jobs = len(frozen.batch.job_ids)
-        lane_id, row, due_at = frozen.lane_id, frozen.row, now + decision.after_s
-        attempt = _attempt(frozen, outcome, now)
-        if decision.move is not Move.DELIVER:
-            self._log_failure(frozen, outcome, decision)
-        match decision.move:
-            case Move.DELIVER:
-                redelivered = frozen.maybe_sent
-                batch = frozen.batch
-                watched = self._limits.watched and not batch.pinned and batch.may_be_seen
-                self._journal.delivered(
-                    row,
-                    redelivered=redelivered,
-                    taken_at=now if watched else None,
-                    attempt=attempt,
-                )
-                in_order = watched and frozen.batch.lane.session_id is not None
-                self._lanes.settled(
-                    lane_id,
-                    now,
-                    size=frozen.size,
-                    gone=jobs,
-                    hold_until=now + self._limits.lane_gap_s if in_order else 0.0,
-                )
-                self._log_success(frozen, outcome, redelivered=redelivered)
-            case Move.BURY:
-                if decision.after_s:
-                    self._parking.park(frozen.space_id, outcome, decision, now)
-                self._journal.bury(row, outcome, now=now, attempt=attempt)
-                self._lanes.settled(lane_id, now, size=frozen.size, gone=jobs)
-                log.error(
-                    "job.dead_lettered",
-                    job_ids=frozen.batch.job_ids,
-                    error_type=outcome.error_type,
-                    http_status=outcome.http_status,
-                    reason=outcome.error_code or outcome.error,
-                    **_names(frozen),
-                )
-            case Move.SPLIT:
-                refs = self._journal.split(
-                    row, due_at=due_at, maybe_sent=outcome.maybe_sent, attempt=attempt
-                )
-                self._lanes.again(lane_id, refs, now)
-                log.warning("batch.split", error_type=outcome.error_type, **_names(frozen))
-            case Move.RETRY | Move.PAUSE | Move.PARK:
-                if decision.move is Move.PARK:
-                    self._parking.park(frozen.space_id, outcome, decision, now)
-                    due_at = now
-                elif decision.move is Move.PAUSE:
-                    self._lanes.pause(frozen.space_id, due_at)
-                self._journal.retry(
-                    row,
-                    outcome,
-                    due_at=due_at,
-                    costs_attempt=decision.costs_attempt,
-                    attempt=attempt,
-                )
-                ref = FrozenRef(row, jobs, frozen.size, frozen.oldest_at, due_at)
-                self._lanes.again(lane_id, (ref,), now)
-                log.debug(
-                    "retry.scheduled",
-                    outcome=decision.move,
-                    retry_in_s=round(decision.after_s, 3),
-                    error_type=outcome.error_type,
-                    **_names(frozen),
-                )
-
     def _tell_endpoint(self, ready: Ready, frozen: Frozen, decision: Decision, now: float) -> None:
         url, space_id, retry = ready.endpoint, frozen.space_id, ready.frozen is not None
         closed = opened = False
@@ -393,53 +324,3 @@ class Deliverer:
                 retry_in_s=round(self._endpoints.reopens_in_s(url, now) or 0.0, 3),
                 space=self._parking.fingerprint(space_id),
             )
-
-    def _log_success(self, frozen: Frozen, outcome: Outcome, *, redelivered: bool) -> None:
-        log.info(
-            "batch.delivered",
-            job_ids=frozen.batch.job_ids[:_IDS_MOST],
-            outcome=outcome.confirmation,
-            attempt=frozen.batch.attempt,
-            http_status=outcome.http_status,
-            duration_s=round(outcome.duration_s, 4),
-            queue_age_s=round(self._clock.now() - frozen.oldest_at, 3),
-            redelivered=redelivered,
-            **_names(frozen),
-        )
-
-    def _log_failure(self, frozen: Frozen, outcome: Outcome, decision: Decision) -> None:
-        log.warning(
-            "attempt.failed",
-            attempt=frozen.batch.attempt,
-            stage="sending",
-            error_type=outcome.error_type,
-            error_code=outcome.error_code,
-            http_status=outcome.http_status,
-            outcome=decision.move,
-            retryable=decision.move is not Move.BURY,
-            retry_in_s=round(decision.after_s, 3),
-            duration_s=round(outcome.duration_s, 4),
-            **_names(frozen),
-        )
-
-
-def _attempt(frozen: Frozen, outcome: Outcome, now: float) -> Attempt:
-    return Attempt(
-        number=frozen.batch.attempt,
-        at=now,
-        duration_s=round(outcome.duration_s, 4),
-        http_status=outcome.http_status,
-        error_type=outcome.error_type,
-        error_code=outcome.error_code,
-    )
-
-
-def _names(frozen: Frozen) -> dict[str, object]:
-    return {
-        "batch_id": frozen.batch.batch_id,
-        "lane": frozen.lane_name,
-        "space": frozen.space_name,
-        "jobs": len(frozen.batch.job_ids),
-        "bytes": frozen.size,
-        "references": frozen.references[:_IDS_MOST] or None,
-    }

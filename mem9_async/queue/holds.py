@@ -4,24 +4,35 @@ A hold is in the journal before it holds, so it outlives the process. Unlike a p
 person ends it: no success, no new key, no flush.
 """
 
+from typing import Protocol
+
 import structlog
 
 from mem9_async.queue.journal import Journal
-from mem9_async.queue.lanes import Lanes
 
 log = structlog.get_logger()
 
 _EVERYTHING = b""
 
 
+class Gate(Protocol):
+    """What lets jobs through, or not."""
+
+    def hold(self, space_id: int | None) -> None:
+        """Send nothing of the space (None: of any)."""
+
+    def release(self, space_id: int | None) -> None:
+        """End that."""
+
+
 class Holds:
     """The holds of one journal."""
 
-    def __init__(self, journal: Journal, lanes: Lanes) -> None:
+    def __init__(self, journal: Journal, gate: Gate) -> None:
         self._journal = journal
         self._file = journal.file
         self._db = journal.file.db
-        self._lanes = lanes
+        self._gate = gate
         self._since: dict[int, float] = {}
         self.everything_since: float | None = None  #: UTC epoch seconds; None when not held
 
@@ -30,14 +41,14 @@ class Holds:
         for digest, since in self._db.execute("SELECT digest, since FROM holds").fetchall():
             if digest == _EVERYTHING:
                 self.everything_since = since
-                self._lanes.hold(None)
+                self._gate.hold(None)
                 continue
             found = self._db.execute(
                 "SELECT space_id FROM spaces WHERE digest = ?", (digest,)
             ).fetchone()
             if found is not None:
                 self._since[found[0]] = since
-                self._lanes.hold(found[0])
+                self._gate.hold(found[0])
 
     def since(self, space_id: int) -> float | None:
         """Since when the space is held, by itself or with everything; None when it is not."""
@@ -62,7 +73,7 @@ class Holds:
             self.everything_since = now
         else:
             self._since[space_id] = now
-        self._lanes.hold(space_id)
+        self._gate.hold(space_id)
         log.warning("queue.paused", space=self._name(space_id))
         return True
 
@@ -76,7 +87,7 @@ class Holds:
             self.everything_since = None
         else:
             del self._since[space_id]
-        self._lanes.release(space_id)
+        self._gate.release(space_id)
         log.info("queue.resumed", space=self._name(space_id))
         return True
 

@@ -1,4 +1,4 @@
-"""The state that lanes.py decides on: limits, waiting lines, and whose turn it is."""
+"""The state that lanes and rota decide on: limits, waiting lines, and whose turn it is."""
 
 import heapq
 from collections import deque

@@ -1,18 +1,16 @@
-"""Which lane may send what, and when: first in first out, linger, fairness, limits.
+"""What waits in each lane, in order, and what came of what was sent; the rota says who may send.
 
-Pure: a clock goes in, decisions come out. Nothing here sends, waits or stores. Spaces take
-turns, then the lanes inside a space, so that one busy tenant cannot starve the others.
+Pure: a clock goes in, decisions come out. Nothing here sends, waits or stores.
 """
 
-import heapq
 from collections import deque
 from collections.abc import Iterable
 
 from mem9_async.queue.circuit import Endpoints
 from mem9_async.queue.lane_state import LaneLine, Limits, Ready, SpaceLine
 from mem9_async.queue.records import Backlog, FrozenRef
+from mem9_async.queue.rota import Rota
 
-_EPSILON_S = 1e-6
 _SWEEP_FROM = 256  # spaces; with fewer it is not worth looking for idle ones
 
 
@@ -21,16 +19,11 @@ class Lanes:
 
     def __init__(self, limits: Limits, endpoints: Endpoints) -> None:
         self._limits = limits
-        self._endpoints = endpoints
         self._lanes: dict[int, LaneLine] = {}
         self._spaces: dict[int, SpaceLine] = {}
-        self._turn: deque[int] = deque()
-        self._timers: list[tuple[float, int]] = []
+        self._rota = Rota(limits, endpoints, self._lanes, self._spaces)
         self._sweeps_at = _SWEEP_FROM
         self._gaps: dict[int, float] = {}
-        self._held: set[int] = set()
-        self._all_held = False
-        self.in_flight = 0
         self.depth = 0
         self.waiting_bytes = 0
 
@@ -71,7 +64,7 @@ class Lanes:
             self._spaces[lane.space_id].note_age(lane)
         first_or_full = lane.waiting == 1 or close_now or lane.is_full(self._limits)
         if first_or_full and not lane.in_flight and not lane.queued and not lane.frozen:
-            return self._arm(lane, now)
+            return self._rota.arm(lane, now)
         return None
 
     def restored(self, backlog: Backlog, now: float) -> None:
@@ -90,7 +83,7 @@ class Lanes:
         self._grow(lane, lane.depth - lane.sending - before, after_bytes - before_bytes)
         self._spaces[lane.space_id].note_age(lane)
         if not lane.in_flight:
-            self._arm(lane, now)
+            self._rota.arm(lane, now)
 
     def reloaded(self, lane_id: int, backlog: Backlog | None, now: float) -> None:
         """The journal's account of a known lane has changed; None when it holds nothing now."""
@@ -139,7 +132,7 @@ class Lanes:
 
         The next one waits until *hold_until*, or until go_ahead().
         """
-        lane = self._land(lane_id)
+        lane = self._rota.landed(lane_id)
         self._grow(lane, -gone, -size)
         lane.sending = 0
         if hold_until > now:
@@ -156,18 +149,18 @@ class Lanes:
         if lane is not None:
             lane.not_before = 0.0
             if not lane.in_flight:
-                self._arm(lane, now)
+                self._rota.arm(lane, now)
 
     def again(self, lane_id: int, refs: tuple[FrozenRef, ...], now: float) -> None:
         """The lane's batch stays, as *refs*: itself, or the parts it was split into."""
-        lane = self._land(lane_id)
+        lane = self._rota.landed(lane_id)
         lane.frozen.extendleft(reversed(refs))
         lane.sending = 0
         self._after(lane, now)
 
     def postpone(self, ready: Ready, until: float, now: float) -> None:
         """The lane's turn could not be used; everything stays, and it gets another one later."""
-        lane = self._land(ready.lane_id)
+        lane = self._rota.landed(ready.lane_id)
         lane.not_before = until
         lane.sending = 0
         if ready.frozen is not None:
@@ -176,7 +169,7 @@ class Lanes:
 
     def vanished(self, ready: Ready, now: float) -> None:
         """The journal holds nothing of what *ready* was to send; forget what was counted."""
-        lane = self._land(ready.lane_id)
+        lane = self._rota.landed(ready.lane_id)
         if ready.frozen is not None:
             self._grow(lane, -ready.frozen.jobs, -ready.frozen.size)
         else:
@@ -200,20 +193,11 @@ class Lanes:
 
     def hold(self, space_id: int | None) -> None:
         """Send nothing of the space (None: of any) until release()."""
-        if space_id is None:
-            self._all_held = True
-        else:
-            self._held.add(space_id)
+        self._rota.hold(space_id)
 
     def release(self, space_id: int | None) -> None:
         """End a hold; spaces that are held by themselves stay so when all are released."""
-        if space_id is None:
-            self._all_held = False
-        else:
-            self._held.discard(space_id)
-
-    def _is_held(self, space: SpaceLine) -> bool:
-        return self._all_held or space.space_id in self._held
+        self._rota.release(space_id)
 
     def endpoint_known(self, space_id: int, endpoint: str) -> None:
         """The key of a recovered space has come: what waits there may go to *endpoint*."""
@@ -246,7 +230,7 @@ class Lanes:
                 for ref in lane.frozen
             )
             if not lane.in_flight:
-                self._arm(lane, now)
+                self._rota.arm(lane, now)
         return len(space.lanes)
 
     def in_flight_of(self, space_id: int) -> int:
@@ -261,8 +245,7 @@ class Lanes:
             return
         for lane_id in space.lanes:
             del self._lanes[lane_id]
-        if space.queued:
-            self._turn.remove(space_id)
+        self._rota.drop(space)
         self.depth -= space.depth
         self.waiting_bytes -= space.size
 
@@ -270,91 +253,30 @@ class Lanes:
         """Forget everything; what the journal holds is restored() afterwards."""
         self._lanes.clear()
         self._spaces.clear()
-        self._turn.clear()
-        self._timers.clear()
+        self._rota.clear()
         self._gaps.clear()
-        self.in_flight = self.depth = self.waiting_bytes = 0
+        self.depth = self.waiting_bytes = 0
 
     # What to do
 
     def next(self, now: float) -> Ready | None:
         """Whose turn it is, marked as in flight; None when nobody may send at *now*."""
-        self._ripen(now)
-        if self.in_flight >= self._limits.max_in_flight:
-            return None
-        for _ in range(len(self._turn)):
-            space = self._spaces[self._turn[0]]
-            self._turn.rotate(-1)
-            ready = self._take(space, now)
-            if not space.turn:
-                self._turn.remove(space.space_id)
-                space.queued = False
-            if ready is not None:
-                return ready
-        return None
-
-    def _take(self, space: SpaceLine, now: float) -> Ready | None:
-        if space.held_until > now or space.endpoint is None or self._is_held(space):
-            return None
-        if not space.has_room(self._limits):
-            return None
-        lane = self._lanes[space.turn[0]]
-        retry = space.needs_token(lane)
-        if not self._endpoints.admit(space.endpoint, now, retry=retry):
-            fresh = self._first_attempt(space, now) if retry else None
-            if fresh is None or not self._endpoints.admit(space.endpoint, now, retry=False):
-                return None
-            lane = fresh
-        space.turn.remove(lane.lane_id)
-        lane.queued = False
-        lane.in_flight = True
-        space.in_flight += 1
-        self.in_flight += 1
-        frozen = lane.frozen.popleft() if lane.frozen else None
-        if frozen is not None:
-            lane.sending = frozen.jobs
-            lane.sending_since = frozen.oldest_at
-        return Ready(lane.lane_id, space.space_id, space.endpoint, frozen)
-
-    def _first_attempt(self, space: SpaceLine, now: float) -> LaneLine | None:
-        # A retry may have to wait for its token: a first attempt queued behind it needs none.
-        opens_at = self._endpoints.admits_at(space.endpoint or "", now, retry=False)
-        if opens_at is None or opens_at > now:
-            return None
-        lanes = (self._lanes[lane_id] for lane_id in space.turn)
-        return next((lane for lane in lanes if not lane.frozen), None)
+        return self._rota.next(now)
 
     def wakeup_at(self, now: float) -> float | None:
         """When next() may have something new without anything happening; None for never."""
-        times = [self._timers[0][0]] if self._timers else []
-        if self.in_flight < self._limits.max_in_flight:
-            for space_id in self._turn:
-                space = self._spaces[space_id]
-                if space.endpoint is None or self._is_held(space):
-                    continue
-                if not space.has_room(self._limits):
-                    continue
-                opens_at = self._opens_at(space, space.endpoint, now)
-                if opens_at is not None:
-                    times.append(max(space.held_until, opens_at))
-        return min(times, default=None)
-
-    def _opens_at(self, space: SpaceLine, endpoint: str, now: float) -> float | None:
-        """When time alone lets one of the space's lanes send, as _take() would choose."""
-        retry = space.needs_token(self._lanes[space.turn[0]])
-        opens_at = self._endpoints.admits_at(endpoint, now, retry=retry)
-        if not retry or opens_at == now:
-            return opens_at
-        if all(self._lanes[lane_id].frozen for lane_id in space.turn):
-            return opens_at
-        fresh_at = self._endpoints.admits_at(endpoint, now, retry=False)
-        return min((at for at in (opens_at, fresh_at) if at is not None), default=None)
+        return self._rota.wakeup_at(now)
 
     # How it stands
 
     def spaces(self) -> Iterable[SpaceLine]:
         """Every space in use, to be looked at only."""
         return self._spaces.values()
+
+    @property
+    def in_flight(self) -> int:
+        """Batches that are on their way."""
+        return self._rota.in_flight
 
     def space_depth(self, space_id: int) -> int:
         """Jobs of the space that are not delivered yet."""
@@ -397,42 +319,10 @@ class Lanes:
         space.depth += jobs
         space.size += size
 
-    def _arm(self, lane: LaneLine, now: float) -> float | None:
-        at = None if lane.queued else lane.ready_at(self._limits, now)
-        if at is None:
-            return None
-        if at <= now + _EPSILON_S:
-            self._queue(lane)
-        else:
-            heapq.heappush(self._timers, (at, lane.lane_id))
-        return at
-
-    def _ripen(self, now: float) -> None:
-        while self._timers and self._timers[0][0] <= now + _EPSILON_S:
-            _, lane_id = heapq.heappop(self._timers)
-            lane = self._lanes.get(lane_id)
-            if lane is not None and not lane.in_flight:
-                self._arm(lane, now)
-
-    def _queue(self, lane: LaneLine) -> None:
-        space = self._spaces[lane.space_id]
-        lane.queued = True
-        space.turn.append(lane.lane_id)
-        if not space.queued:
-            space.queued = True
-            self._turn.append(space.space_id)
-
-    def _land(self, lane_id: int) -> LaneLine:
-        lane = self._lanes[lane_id]
-        lane.in_flight = False
-        self._spaces[lane.space_id].in_flight -= 1
-        self.in_flight -= 1
-        return lane
-
     def _after(self, lane: LaneLine, now: float) -> None:
         if lane.waiting or lane.frozen:
             self._spaces[lane.space_id].note_age(lane)
-            self._arm(lane, now)
+            self._rota.arm(lane, now)
             return
         del self._lanes[lane.lane_id]
         space = self._spaces[lane.space_id]

@@ -161,10 +161,23 @@ class Policy:
         """The decision for one attempt's *outcome*."""
         if outcome.error_type is None:
             return Decision(Move.DELIVER, Health.SERVED)
-        rule = RULES[outcome.error_type]
+        move, wait, health, reason = self._judged(outcome, outcome.error_type, situation)
+        return Decision(
+            move=move,
+            health=health,
+            after_s=self._after_s(wait, move, outcome, situation),
+            costs_attempt=move not in (Move.PARK, Move.PAUSE),
+            reason=str(reason),
+        )
+
+    def _judged(
+        self, outcome: Outcome, error_type: ErrorType, situation: Situation
+    ) -> tuple[Move, Wait, Health, ErrorType]:
+        """The rule of *error_type*, as the situation bends it."""
+        rule = RULES[error_type]
         move = rule.single if rule.single and situation.jobs == 1 else rule.move
-        wait, reason, health = rule.wait, outcome.error_type, rule.health
-        match outcome.error_type:
+        wait, reason, health = rule.wait, error_type, rule.health
+        match error_type:
             case _ if outcome.error_code in OF_ONE_SPACE:
                 # One tenant's database is away, the server is not: its other spaces go on.
                 move, wait, health = Move.PARK, Wait.TENANT, Health.ALIVE
@@ -187,6 +200,9 @@ class Policy:
                 move = Move.BURY
             case _:
                 pass
+        return move, wait, health, reason
+
+    def _after_s(self, wait: Wait, move: Move, outcome: Outcome, situation: Situation) -> float:
         ends = move is Move.BURY and wait is not Wait.AUTH
         after_s = 0.0 if ends else self._wait_s(wait, move, situation)
         if outcome.retry_after_s is not None:
@@ -194,15 +210,7 @@ class Policy:
             after_s = max(after_s, outcome.retry_after_s)
             if move is Move.PARK and wait is Wait.QUOTA:
                 after_s = outcome.retry_after_s + self._rng.uniform(0.0, 1.0)
-        if move is Move.SPLIT and wait is Wait.BACKOFF:
-            after_s = 0.0
-        return Decision(
-            move=move,
-            health=health,
-            after_s=after_s,
-            costs_attempt=move not in (Move.PARK, Move.PAUSE),
-            reason=str(reason),
-        )
+        return 0.0 if move is Move.SPLIT and wait is Wait.BACKOFF else after_s
 
     def longest_park_s(self, reason: str, outcome: Outcome, step: int) -> float:
         """How long a space that was parked *step* times for *reason* waits at most, in seconds.

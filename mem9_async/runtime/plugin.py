@@ -1,6 +1,5 @@
 """The plugin as the tools see it: blocking calls, each with an end, over the loop's thread."""
 
-import asyncio
 import threading
 import time
 from collections import deque
@@ -28,7 +27,7 @@ from mem9_async.queue.journal import JournalError
 from mem9_async.runtime.app import App
 from mem9_async.runtime.intake.sequences import Sequences
 from mem9_async.runtime.loop_thread import LoopThread
-from mem9_async.runtime.publishing import Publishing
+from mem9_async.runtime.running import Running
 from mem9_async.runtime.startup import begun, moved, place_for
 from mem9_async.runtime.storage.storage import Storage, ephemeral
 from mem9_async.settings import Settings
@@ -73,13 +72,13 @@ class Plugin:
         self._stalled_after_s = stalled_after_s
         # Patched by gevent: whoever calls while another greenlet starts us waits its turn.
         self._starting = threading.Lock()
-        self._running: _Running | None = None
+        self._running: Running | None = None
         self._look_again_at = 0.0
         self._restarted_at: deque[float] = deque(maxlen=_RESTARTS)
         self._restarts = 0
         self._sequences = Sequences()
 
-    def start(self) -> "_Running":
+    def start(self) -> Running:
         """Start the loop's thread, the journal and delivery, if they do not run yet.
 
         Waits until the journal is open. Raises RuntimeUnavailable when that takes too long.
@@ -89,11 +88,14 @@ class Plugin:
                 self._running = self._start()
             return self._running
 
-    def _start(self) -> "_Running":
-        # Nobody looks for what is told by a process that ends with its call.
-        outlives_calls = self._lasting and not self._host_has_gone()
-        publishing = Publishing(self.settings, self._working_directory) if outlives_calls else None
-        running = _Running(publishing, restarts=self._restarts)
+    def _start(self) -> Running:
+        running = Running(
+            self.settings,
+            self._working_directory,
+            # Nobody looks for what is told by a process that ends with its call.
+            seen=self._lasting and not self._host_has_gone(),
+            restarts=self._restarts,
+        )
         running.thread.start()
 
         async def open_and_start() -> None:
@@ -111,7 +113,7 @@ class Plugin:
             raise
         return running
 
-    def _move_if_needed(self, running: "_Running") -> None:
+    def _move_if_needed(self, running: Running) -> None:
         """Begin a new journal when the present one was removed or damaged; keep what it had.
 
         One in memory is left for one on disk as soon as there is any.
@@ -174,7 +176,7 @@ class Plugin:
             self._move_if_needed(running)
         self._tell_restarts(now)
 
-    def _replace(self, running: "_Running", *, stuck: bool, now: float) -> None:
+    def _replace(self, running: Running, *, stuck: bool, now: float) -> None:
         reason = "the loop is stuck" if stuck else "the loop has ended"
         log.error(
             "worker.stalled" if stuck else "worker.crashed",
@@ -338,57 +340,3 @@ class Plugin:
     @property
     def _read_timeout_s(self) -> float:
         return self.settings.search_timeout_ms / 1000 + _GRACE_S
-
-
-class _Running:
-    """One loop thread and the app on it."""
-
-    def __init__(self, publishing: Publishing | None, *, restarts: int) -> None:
-        self.app: App | None = None
-        self._publishing = publishing
-        self._restarts = restarts
-        self.told: tuple[App, bool] | None = None
-        self.thread = LoopThread(on_end=self._release)
-        self._given_up = False
-        self._closing: set[asyncio.Task[None]] = set()
-
-    def begin(self, app: App) -> None:
-        """Have *app* take stores and deliver from now on; on the loop's thread.
-
-        Raises RuntimeUnavailable when nobody waits for it any more.
-        """
-        if self._given_up:
-            app.abandon()
-            raise RuntimeUnavailable("the start took too long and was given up")
-        self.app = app
-        self.thread.accepts_with(app.stores.accept, waited=app.tally.waited)
-        app.start()
-        if self._publishing is not None:
-            self._publishing.begin(app, restarts=self._restarts)
-
-    async def aclose(self) -> None:
-        """Stop without draining; the files that tell of the queue go with the process."""
-        if self._publishing is not None:
-            await self._publishing.close()
-        if self.app is not None:
-            await self.app.aclose()
-
-    def close_later(self, app: App, delay_s: float) -> None:
-        """Close the connections of *app*, which was halted, in *delay_s* seconds."""
-
-        async def close() -> None:
-            await asyncio.sleep(delay_s)
-            await app.client.aclose()
-
-        task = asyncio.get_running_loop().create_task(close())
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
-
-    def give_up(self) -> None:
-        """Have the thread end, now or when it moves again, and let go of its journal."""
-        self._given_up = True
-        self.thread.stop()
-
-    def _release(self) -> None:
-        if self.app is not None:
-            self.app.abandon()

@@ -18,7 +18,10 @@ class Session(Protocol):
     session_id: str
     conversation_id: str | None
     app_id: str | None
-    writer: Writer
+
+    @property
+    def writer(self) -> Writer:
+        """Where its lines go."""
 
 
 class Runtime(Protocol):
@@ -31,8 +34,13 @@ class Runtime(Protocol):
 class ToolCall(Protocol):
     """An SDK tool instance: made by the SDK for one call."""
 
-    session: Session
-    runtime: Runtime
+    @property
+    def session(self) -> Session:
+        """Which call this is, and where its answer goes."""
+
+    @property
+    def runtime(self) -> Runtime:
+        """Who calls, and with which credentials."""
 
 
 # No repr: it would show keys and contents wherever a call is printed.

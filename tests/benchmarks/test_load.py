@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+from pydantic import JsonValue
 
 from benchmarks.__main__ import ROOT, stub_mem9
 from benchmarks.load import SESSIONS, measure, searches, stores
@@ -36,7 +37,7 @@ async def test_the_synchronous_plugin_stores_and_searches_on_the_stub() -> None:
             )
             assert sample.rate > 0
             assert 0 < sample.p50_s <= sample.p99_s
-        nobody = {"mem9_base_url": "http://127.0.0.1:9", "mem9_api_key": "sk"}
+        nobody: dict[str, JsonValue] = {"mem9_base_url": "http://127.0.0.1:9", "mem9_api_key": "sk"}
         with pytest.raises(ExceptionGroup) as failed:
             await measure(host, "memory_store", stores(), nobody, callers=1, warm_s=0, measured_s=1)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.chaos.row import Row, over, row, upkeep
 from tests.faults import plugin as plugins
 from tests.faults import scripts
-from tests.faults.drain import GUARD_S, drained, until
+from tests.faults.drain import GUARD_S, drained, settled, until
 from tests.faults.load import Load, store_one
 from tests.faults.oracle import LaneName, Oracle
 from tests.faults.plugin import Plugin
@@ -45,6 +45,7 @@ async def quota(directory: Path, seed: int, *, full: bool) -> Row:
                 problems.append(f"{len(late())} jobs of the other space held up")
             await until(lambda: bool(first.logs("space.parked")), GUARD_S)
             problems += await _parked(first, spent, "quota_exhausted")
+            await settled(first, sorted({lane.key for lane in lanes} - {spent}), GUARD_S)
         asked = len(server.records.stores(key=spent))
         async with Plugin(directory, server.url) as second:
             await second.host.started()

@@ -6,7 +6,6 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from packaging.markers import default_environment
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
@@ -33,8 +32,7 @@ def needed(wanted: list[str]) -> set[str]:
     while queue:
         requirement, extras_of_parent = queue.pop()
         if requirement.marker and not any(
-            requirement.marker.evaluate({**default_environment(), "extra": extra})
-            for extra in extras_of_parent
+            requirement.marker.evaluate({"extra": extra}) for extra in extras_of_parent
         ):
             continue
         key = (normal(requirement.name), frozenset(requirement.extras | {""}))

@@ -124,6 +124,11 @@ READS = (
     Exchange("status without a key", "GET", "/v1alpha2/status", key=""),
     Exchange("health", "GET", "/healthz"),
 )  # fmt: skip
+BATCHES: tuple[tuple[str, JsonValue], ...] = (
+    ("of none", {"ids": []}), ("of empty ids", {"ids": ["", ""]}),
+    ("of blanks", {"ids": ["", " "]}), ("of strangers", {"ids": ["x", "y", "x"]}),
+    ("of too many", {"ids": ["x"] * 1001}), ("of numbers", {"ids": [1]}),
+)  # fmt: skip
 CHANGES = (
     Exchange("put content", "PUT", MEMORIES + "/{pinned}", {"content": "Changed {run}."}),
     Exchange("put tags", "PUT", MEMORIES + "/{pinned}", {"tags": ["c"]}),
@@ -143,31 +148,30 @@ CHANGES = (
     Exchange("get deleted", "GET", MEMORIES + "/{pinned}"),
     Exchange("delete unknown", "DELETE", MEMORIES + "/nothing"),
     *(Exchange(f"batch delete {what}", "POST", MEMORIES + "/batch-delete", body)
-      for what, body in (
-          ("of none", {"ids": []}), ("of empty ids", {"ids": ["", ""]}),
-          ("of blanks", {"ids": ["", " "]}), ("of strangers", {"ids": ["x", "y", "x"]}),
-          ("of too many", {"ids": ["x"] * 1001}), ("of numbers", {"ids": [1]}))),
+      for what, body in BATCHES),
+)  # fmt: skip
+BODIES: tuple[tuple[str, JsonValue], ...] = (
+    ("nothing", {}), ("both", {"content": "a", "messages": [{"role": "user", "content": "b"}]}),
+    ("blank", {"content": " "}), ("an array", []), ("a type", {"content": "a",
+                                                          "memory_type": "insight"}),
+    ("messages with a type", {"messages": [{"content": "a"}], "memory_type": "pinned"}),
+    ("content with mode", {"content": "a", "mode": "raw"}),
+    ("tags no list", {"content": "a", "tags": "x"}),
+    ("messages no list", {"messages": "x"}), ("message no object", {"messages": ["x"]}),
+    ("number too exact", {"messages": [{"role": "user", "content": "x", "seq": 1.5}]}),
+    ("content no text", {"messages": [{"role": "user", "content": 1}]}),
+    ("too long", {"content": "x" * 50_001, "sync": True}),
+    ("pinned too long", {"content": "x" * 50_001, "memory_type": "pinned"}),
+    ("pinned, too many tags", {"content": "x", "memory_type": "pinned", "tags": ["t"] * 21}),
+    ("pinned, agent too long", {"content": "x", "memory_type": "pinned",
+                                "agent_id": "a" * 101}),
+    ("pinned with U+0000", {"content": "a\0b", "memory_type": "pinned"}),
+    ("pinned, U+0000 in metadata", {"content": "a", "memory_type": "pinned",
+                                    "metadata": {"k": "\0"}}),
+    ("pinned, U+0000 in a tag", {"content": "a", "memory_type": "pinned", "tags": ["\0"]}),
 )  # fmt: skip
 REFUSALS = (
-    *(post(f"store refused: {what}", body) for what, body in (
-        ("nothing", {}), ("both", {"content": "a", "messages": [{"role": "user", "content": "b"}]}),
-        ("blank", {"content": " "}), ("an array", []), ("a type", {"content": "a",
-                                                              "memory_type": "insight"}),
-        ("messages with a type", {"messages": [{"content": "a"}], "memory_type": "pinned"}),
-        ("content with mode", {"content": "a", "mode": "raw"}),
-        ("tags no list", {"content": "a", "tags": "x"}),
-        ("messages no list", {"messages": "x"}), ("message no object", {"messages": ["x"]}),
-        ("number too exact", {"messages": [{"role": "user", "content": "x", "seq": 1.5}]}),
-        ("content no text", {"messages": [{"role": "user", "content": 1}]}),
-        ("too long", {"content": "x" * 50_001, "sync": True}),
-        ("pinned too long", {"content": "x" * 50_001, "memory_type": "pinned"}),
-        ("pinned, too many tags", {"content": "x", "memory_type": "pinned", "tags": ["t"] * 21}),
-        ("pinned, agent too long", {"content": "x", "memory_type": "pinned",
-                                    "agent_id": "a" * 101}),
-        ("pinned with U+0000", {"content": "a\0b", "memory_type": "pinned"}),
-        ("pinned, U+0000 in metadata", {"content": "a", "memory_type": "pinned",
-                                        "metadata": {"k": "\0"}}),
-        ("pinned, U+0000 in a tag", {"content": "a", "memory_type": "pinned", "tags": ["\0"]}))),
+    *(post(f"store refused: {what}", body) for what, body in BODIES),
     *(post(f"body refused: {what}", raw=raw) for what, raw in (
         ("empty", b""), ("cut", b'{"content": "a'), ("no JSON", b"nonsense"),
         ("NaN", b'{"content": NaN}'), ("no key", b"{1: 2}"), ("no colon", b'{"content" "a"}'),

@@ -57,6 +57,19 @@ async def drained(
     return Drain(False, replayed)
 
 
+async def settled(process: Plugin, keys: list[str], timeout_s: float) -> None:
+    """Wait until nothing of *keys* waits or is on its way, or time is up.
+
+    What has arrived is settled a moment later; killed between the two, it would go again.
+    """
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        queues = [await process.queue(key) for key in keys]
+        if not any(queue.waiting for queue in queues):
+            return
+        await asyncio.sleep(0.02)
+
+
 async def imbalance(process: Plugin, keys: list[str]) -> int:
     """Jobs that came in, less those that went out, wait or lie on the shelf, by its own books."""
     seen = len(process.logs("stats.reported"))

@@ -1,12 +1,21 @@
 """One who calls tools with one key, and reads the JSON of the answers."""
 
+from typing import Any
+
 from pydantic import JsonValue
 
+from mem9_async.cli.answers import ToolAnswer
 from mem9_async.cli.host import PluginHost
 from mem9_async.devserver.server import DevServer
 from tests.host.process import credentials
 
-Answer = dict[str, JsonValue]
+#: JSON as it came: what is missing fails the test that looks for it.
+Answer = dict[str, Any]
+
+
+def said(answer: ToolAnswer) -> Answer:
+    """The JSON of *answer*, to look deeper into."""
+    return answer.json
 
 
 class Caller:

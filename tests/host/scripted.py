@@ -9,6 +9,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiohttp import web
 from multidict import CIMultiDictProxy
@@ -47,10 +48,9 @@ class Asked:
         return self.headers.get("X-API-Key")
 
     @property
-    def json(self) -> JsonValue:
+    def json(self) -> Any:
         """The body, None when there is none."""
-        parsed: JsonValue = json.loads(self.body) if self.body else None
-        return parsed
+        return json.loads(self.body) if self.body else None
 
 
 #: The end of the connection in place of an answer.

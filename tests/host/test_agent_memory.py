@@ -68,8 +68,9 @@ class Runtime:
         (told,) = answer.objects
         assert isinstance(told, dict)
         if told != NONE_KNOWN:
-            assert told["status"] == "ready"
-            assert 1 <= told["content_bytes"] == len(str(told["content"]).encode()) <= max_bytes
+            size = len(str(told["content"]).encode())
+            assert (told["status"], told["content_bytes"]) == ("ready", size)
+            assert 1 <= size <= max_bytes
         return told
 
     async def search(self, query: str) -> list[JsonValue]:
@@ -77,7 +78,9 @@ class Runtime:
         answer = await self._host.invoke(
             "memory_search", {"query": query}, self._keys, user_id=self._subject
         )
-        return [memory["content"] for memory in answer.json["memories"]]
+        found = answer.json["memories"]
+        assert isinstance(found, list)
+        return [memory["content"] for memory in found if isinstance(memory, dict)]
 
 
 @pytest.mark.asyncio(loop_scope="module")

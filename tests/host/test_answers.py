@@ -1,6 +1,7 @@
 """What a workflow can rely on: a variable for every declared name, and failures as it asked."""
 
 import json
+from typing import Any
 
 import jsonschema
 import pytest
@@ -9,6 +10,7 @@ from pydantic import JsonValue
 
 from mem9_async.cli.answers import ToolAnswer
 from tests.faults.server import RefusedPort
+from tests.host.caller import said
 from tests.host.conftest import Stage
 from tests.host.process import ROOT, credentials
 from tests.host.scripted import Reply
@@ -51,7 +53,7 @@ NOT_QUEUED = [tool for tool in ASK_MEM9 if tool != "memory_store"]
 EACH_TOOL = pytest.mark.parametrize("tool", list(GOOD))
 
 
-def schema(tool: str) -> dict[str, JsonValue]:
+def schema(tool: str) -> dict[str, Any]:
     """The output schema the tool declares."""
     text = (ROOT / "mem9_async" / "tools" / f"{tool}.yaml").read_text(encoding="utf-8")
     declared = yaml.safe_load(text)["output_schema"]
@@ -133,7 +135,7 @@ async def test_a_failure_of_mem9_has_a_variable_for_every_declared_name(
     check(tool, answer)
     if tool == "memory_store":
         again = await stage.host.invoke(tool, {"content": "User likes coffee"}, keys)
-        assert again.json["delivery"]["code"] == code
+        assert said(again)["delivery"]["code"] == code
         check(tool, again)
         check("memory_queue", await stage.host.invoke("memory_queue", {"job_id": "1"}, keys))
 
@@ -155,7 +157,7 @@ async def test_a_refusal_fails_the_node_that_wants_it_so(stage: Stage, tool: str
 async def test_a_failure_of_mem9_fails_the_node_that_wants_it_so(stage: Stage, tool: str) -> None:
     """The text begins with what a conditional retry looks for, and holds no key."""
     parameters, _ = GOOD[tool]
-    body = {"error": f"cannot open the database of {KEY}"}
+    body: JsonValue = {"error": f"cannot open the database of {KEY}"}
     keys = credentials(stage.mem9.base_url(f"raise-500-{tool}", Reply.json(500, body)), KEY)
     wanted = {**parameters, "error_mode": "raise"}
     answer = await stage.host.invoke(tool, wanted, keys)
@@ -217,7 +219,7 @@ async def test_a_store_that_is_only_held_up_does_not_fail_its_node(stage: Stage)
     wanted: Parameters = {"content": "y", "error_mode": "raise"}
     answer = await stage.host.invoke("memory_store", wanted, keys)
     assert answer.json["ok"] is True
-    assert answer.json["delivery"]["held"] == 2
+    assert said(answer)["delivery"]["held"] == 2
 
 
 @pytest.mark.parametrize(
@@ -247,7 +249,7 @@ async def test_a_store_that_is_refused_for_good_says_so(stage: Stage) -> None:
     assert answer.json["status"] == "dead"
     assert "retry_dead" in str(answer.json["hint"])
     check("memory_store", answer)
-    failing = {"content": "y", "wait": True, "error_mode": "raise"}
+    failing: Parameters = {"content": "y", "wait": True, "error_mode": "raise"}
     failed = await stage.host.invoke("memory_store", failing, keys)
     assert failed.error is not None
     stage.mem9.answer("dead")
@@ -264,5 +266,5 @@ async def test_a_search_that_was_sent_again_has_not_been_asked_in_other_words(
     answer = await stage.host.invoke("memory_search", {"query": "what is my favourite tea?"}, keys)
 
     assert answer.json["attempts"] == 2
-    assert answer.json["retry"]["retryable"] is True
+    assert said(answer)["retry"]["retryable"] is True
     assert "search once more" in str(answer.json["retry_hint"])

@@ -7,12 +7,12 @@ import pytest
 from pydantic import JsonValue
 
 from mem9_async.cli.answers import PluginRefused
+from tests.host.caller import Answer
 from tests.host.conftest import Stage
 from tests.host.process import credentials, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-Answer = dict[str, JsonValue]
 KEY = "sk-bad-input"
 LIMIT_BYTES = 48 * 1024
 _NUMBERS = count()

@@ -6,18 +6,17 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from pydantic import JsonValue
 
 from mem9_async.cli.answers import PluginRefused
 from mem9_async.cli.host import PluginHost
 from tests.faults.server import RefusedPort
+from tests.host.caller import Answer, said
 from tests.host.conftest import Stage
 from tests.host.process import QUICK, credentials, plugin, until
 from tests.host.scripted import NOTHING, Reply
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-Answer = dict[str, JsonValue]
 KEY = "sk-bad-servers"
 #: What comes back, and the code that tells it.
 REPLIES = {
@@ -83,7 +82,7 @@ async def test_a_search_says_that_it_could_not_look(stage: Stage, what: str) -> 
     """Never an empty finding."""
     reply, code = REPLIES[what]
     keys = credentials(stage.mem9.base_url(f"search-{what}", reply), KEY)
-    answer = (await stage.host.invoke("memory_search", {"query": "tea"}, keys)).json
+    answer = said(await stage.host.invoke("memory_search", {"query": "tea"}, keys))
 
     assert (answer["ok"], answer["code"]) == (False, code)
     assert (answer["memories"], answer["total"]) == ([], 0)
@@ -122,7 +121,7 @@ async def test_a_server_that_is_down_keeps_jobs_waiting_and_searches_told(
     assert (stored.json["ok"], stored.json["accepted"]) == (False, True)
     for answer in (stored, found):
         assert answer.json["code"] == "connection_refused"
-        assert answer.json["retry"]["reason"] == "unavailable"
+        assert said(answer)["retry"]["reason"] == "unavailable"
 
 
 async def test_a_key_that_the_server_sends_back_is_not_shown(stage: Stage) -> None:

@@ -5,13 +5,12 @@ from pydantic import JsonValue
 
 from mem9_async.cli.host import PluginHost
 from mem9_async.devserver.server import DevServer
+from tests.host.caller import Answer
 from tests.host.conftest import Stage
 from tests.host.process import credentials
 from tests.host.scripted import Reply
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-Answer = dict[str, JsonValue]
 
 
 class Person:
@@ -20,11 +19,15 @@ class Person:
     def __init__(self, host: PluginHost, keys: Answer, user: str, conversation: str) -> None:
         self._host = host
         self._keys = keys
-        self._who = {"user_id": user, "conversation_id": conversation}
+        self._user = user
+        self._conversation = conversation
 
     async def call(self, tool: str, **parameters: JsonValue) -> Answer:
         """Call a tool; the answer's JSON."""
-        return (await self._host.invoke(tool, parameters, self._keys, **self._who)).json
+        answer = await self._host.invoke(
+            tool, parameters, self._keys, user_id=self._user, conversation_id=self._conversation
+        )
+        return answer.json
 
     async def found(self, query: str) -> list[JsonValue]:
         """The contents a search finds, on their way or not."""

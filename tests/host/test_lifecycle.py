@@ -101,7 +101,7 @@ async def test_the_queue_shows_what_waits_and_flush_sends_it(patient: PluginHost
         assert status["oldest_age_s"] >= 0
         assert (status["health"], status["durability"]) == ("ok", "process")
         assert (await call.job(jobs[0]))["state"] == "available"
-        assert server.requests == ()
+        assert list(server.requests) == []
 
         assert (await call.done("queue", action="flush"))["affected"] == 4
         emptied = await until(lambda: call.done("queue"), lambda answer: answer["depth"] == 0)

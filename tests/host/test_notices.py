@@ -1,6 +1,7 @@
 """What mem9 says about quotas reaches the next answer, once, and delays none."""
 
 import asyncio
+from functools import partial
 
 import pytest
 from pydantic import JsonValue
@@ -74,7 +75,7 @@ async def test_the_same_notice_is_told_once_in_a_quarter_of_an_hour(stage: Stage
         answer = await stage.host.invoke("memory_store", {"content": f"Fact {number}"}, keys)
         told.append(answer.json.get("message"))
         job_id = answer.json["job_id"]
-        await until(lambda job_id=job_id: state_of(stage, keys, job_id), "delivered".__eq__)
+        await until(partial(state_of, stage, keys, job_id), "delivered".__eq__)
 
     assert told == [None, "80% of the quota is used.", None, None, None]
 

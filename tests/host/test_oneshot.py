@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import JsonValue
 
 from mem9_async.runtime.intake.last_call import REASON
 from tests.faults.scripts import error, hang
@@ -15,7 +16,7 @@ BRIEF = {**SETTINGS, "MEM9_ASYNC_WAIT_TIMEOUT_MS": "1000"}
 CONVERSATION = "conv-1"
 
 
-def _store(number: int) -> dict[str, object]:
+def _store(number: int) -> dict[str, JsonValue]:
     return {"content": f"fact {number}", "session_id": CONVERSATION}
 
 

@@ -12,14 +12,13 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
-from pydantic import JsonValue
 
 from mem9_async.cli.requests import Request, tool_call
 from tests.faults.server import RefusedPort
+from tests.host.caller import Answer, said
 from tests.host.process import QUICK, ROOT, credentials, plugin, tell
 from tests.host.scripted import Reply, ScriptedMem9
 
-Answer = dict[str, JsonValue]
 STARTS_WITHIN_S = 300.0  # a hang guard
 UNWRITABLE = Path("/proc/nope")
 
@@ -108,7 +107,7 @@ async def test_with_an_unwritable_directory_it_runs_and_says_what_it_cannot_prom
     """Delivered before the answer; what mem9 does not take is told as not taken."""
     async with ScriptedMem9() as mem9, plugin(UNWRITABLE, QUICK) as host:
         keys = credentials(mem9.base_url("well"), "sk-readonly")
-        stored = (await host.invoke("memory_store", {"content": "User likes tea"}, keys)).json
+        stored = said(await host.invoke("memory_store", {"content": "User likes tea"}, keys))
         assert (stored["ok"], stored["accepted"]) == (True, True)
         assert stored["durability"]["level"] == "none"
         assert str(stored["durability"]["reason"]).strip()
@@ -121,7 +120,7 @@ async def test_with_an_unwritable_directory_it_runs_and_says_what_it_cannot_prom
 
         with RefusedPort() as refused:
             down = credentials(refused.url, "sk-readonly")
-            lost = (await host.invoke("memory_store", {"content": "x"}, down)).json
+            lost = said(await host.invoke("memory_store", {"content": "x"}, down))
         assert (lost["ok"], lost["accepted"], lost["code"]) == (False, False, "connection_refused")
         assert lost["retry"]["retryable"] is True
         assert lost["durability"]["level"] == "none"

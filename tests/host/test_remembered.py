@@ -12,7 +12,7 @@ import pytest
 
 from mem9_async.cli.host import PluginHost
 from mem9_async.devserver.server import DevServer
-from tests.host.caller import Caller
+from tests.host.caller import Answer, Caller
 from tests.host.process import QUICK, plugin, until
 
 SETTINGS = {
@@ -51,7 +51,7 @@ async def _has(server: DevServer, texts: list[str]) -> None:
     await until(missing, lambda left: not left, within_s=300)
 
 
-async def _over(call: Caller) -> dict[str, object]:
+async def _over(call: Caller) -> Answer:
     """Wait until nothing is on its way or watched; the last report."""
     return await until(
         lambda: call.done("queue"),

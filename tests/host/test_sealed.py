@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from mem9_async.cli.requests import Parameters
 from tests.faults import canary
 from tests.faults.scripts import invalid_key
 from tests.faults.server import FaultServer
@@ -17,7 +18,8 @@ async def test_key_and_content_are_unreadable_while_jobs_wait_and_after_a_kill(
     tmp_path: Path,
 ) -> None:
     """In a batch held back, in one that was refused, and in what a killed process leaves."""
-    data, logs = tmp_path / "data", []
+    data = tmp_path / "data"
+    logs: list[bytes] = []
     async with FaultServer() as server:
         keys = credentials(server.url, KEY)
         server.decide = lambda _: invalid_key()
@@ -25,7 +27,11 @@ async def test_key_and_content_are_unreadable_while_jobs_wait_and_after_a_kill(
             async with plugin(data, settings) as host:
                 parameters = {"content": f"{CONTENT} {len(logs)}", "session_id": "conv-1"}
                 assert (await host.invoke("memory_store", parameters, keys)).json["ok"] is True
-                pinned = {"content": f"{CONTENT} {len(logs)}", "pinned": True, "tags": "home"}
+                pinned: Parameters = {
+                    "content": f"{CONTENT} {len(logs)}",
+                    "pinned": True,
+                    "tags": "home",
+                }
                 await host.invoke("memory_store", pinned, keys)
                 await host.invoke("memory_search", {"query": QUERY}, keys)
                 queue = (await host.invoke("memory_queue", {}, keys)).json

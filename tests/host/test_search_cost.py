@@ -10,7 +10,7 @@ from tests.host.scripted import Reply, ScriptedMem9
 
 QUEUED = 1_000
 _PATIENT = {**QUICK, "MEM9_ASYNC_ATTEMPT_TIMEOUT_MS": "900000"}
-_EMPTY = {"memories": [], "total": 0, "limit": 30, "offset": 0}
+_EMPTY: dict[str, JsonValue] = {"memories": [], "total": 0, "limit": 30, "offset": 0}
 
 
 async def test_fifty_identical_searches_at_once_are_one_request(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from pydantic import JsonValue
 
 from mem9_async.cli.host import PluginHost
 from tests.faults.server import FaultServer
+from tests.host.conftest import Stage
 from tests.host.process import QUICK, credentials, eventually, plugin, tell, until
-from tests.host.test_original_answers import Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -77,8 +77,8 @@ async def test_in_multi_space_each_node_has_its_own_space(stage: Stage) -> None:
         assert (await stage.host.invoke("memory_store", parameters, keys)).json["ok"] is True
         parameters = {"query": "fact", "api_key": f" {node} "}
         assert (await stage.host.invoke("memory_search", parameters, keys)).json["ok"] is True
-        for tool, more in (("memory_list", {}), ("memory_queue", {})):
-            answer = await stage.host.invoke(tool, {"api_key": node, **more}, keys)
+        for tool in ("memory_list", "memory_queue"):
+            answer = await stage.host.invoke(tool, {"api_key": node}, keys)
             assert answer.json["ok"] is True
         assert answer.json["delivered"] == 1
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from mem9_async.cli.answers import PluginRefused
+from mem9_async.cli.requests import Parameters
 from tests.faults import certificates
 from tests.faults.server import FaultServer
 from tests.host.process import QUICK, credentials, plugin
@@ -23,7 +24,7 @@ async def test_https_by_name_works_with_a_certificate_of_ones_own(tmp_path: Path
         keys = credentials(server.url, KEY)
         assert server.url.startswith("https://localhost:")
         await host.validate(keys)
-        parameters = {"content": "User likes tea", "wait": True}
+        parameters: Parameters = {"content": "User likes tea", "wait": True}
         stored = await host.invoke("memory_store", parameters, keys)
         found = await host.invoke("memory_search", {"query": "tea"}, keys)
 
@@ -44,7 +45,7 @@ async def test_a_certificate_that_nobody_trusts_is_refused_and_the_job_kept(
         keys = credentials(server.url, KEY)
         with pytest.raises(PluginRefused):
             await host.validate(keys)
-        parameters = {"content": "User likes tea", "wait": True}
+        parameters: Parameters = {"content": "User likes tea", "wait": True}
         stored = (await host.invoke("memory_store", parameters, keys)).json
         found = (await host.invoke("memory_search", {"query": "tea"}, keys)).json
 

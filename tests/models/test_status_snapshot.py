@@ -31,7 +31,7 @@ SNAPSHOT = StatusSnapshot(
     durability="process",
     health="ok",
     depth=3,
-    counts=JobCounts(waiting=1, parked=2, dead=4),
+    counts=JobCounts(available=1, parked=2, dead=4),
     oldest_age_s=None,
     totals=Totals(accepted=9, delivered=2, dead=4, present=3),
     rates=Rates(window_s=60.0, accepted_per_s=0.5),

@@ -254,7 +254,7 @@ def test_an_observer_that_raises_ends_nothing() -> None:
         def settled(*_: object) -> None:
             raise ValueError("canary content")
 
-        rack.settled = settled  # type: ignore[method-assign]
+        rack.settled = settled  # type: ignore[assignment, method-assign]
         with capture_logs() as events:
             async with rack.running():
                 for number in range(4):

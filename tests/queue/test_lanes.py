@@ -473,7 +473,7 @@ def test_the_probes_of_parked_spaces_do_not_use_up_the_retry_budget() -> None:
     while lanes.next(START + 30.0) is not None:
         probes += 1
         endpoints.answered(BASE_URL, START + 30.0)
-        lanes.in_flight = 0
+        lanes._rota.in_flight = 0
 
     assert probes == 50
     assert endpoints.admit(BASE_URL, START + 30.0, retry=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mem9_async.models.outcome import ErrorType
+from mem9_async.models.space import Space
 from mem9_async.queue.circuit import Endpoints
 from mem9_async.queue.journal.adoption import Takeover
 from mem9_async.queue.lanes import Lanes
@@ -18,12 +19,12 @@ from tests.queue.builders import (
     HOUR_S,
     LIMITS,
     START,
+    WAITS,
     failure,
     job,
     space,
 )
 from tests.queue.desk import Desk
-from tests.queue.rack import WAITS
 
 DENIED = failure(ErrorType.QUOTA_EXHAUSTED, status=402)
 WAIT = Decision(Move.PARK, Health.ALIVE, after_s=900.0, reason="quota_exhausted")
@@ -225,10 +226,12 @@ def test_a_space_whose_key_was_not_kept_waits_for_it_and_its_time_does_not_count
     lanes = Lanes(LIMITS, Endpoints(ENDPOINT_LIMITS, random.Random(0)))
     parking = Parking(desk.journal, lanes)
     came: list[int] = []
-    desk.journal.addresses.on_key = lambda number, of: (
-        came.append(number),
-        lanes.endpoint_known(number, of.base_url),
-    )[0]
+
+    def known(number: int, of: Space) -> None:
+        came.append(number)
+        lanes.endpoint_known(number, of.base_url)
+
+    desk.journal.addresses.on_key = known
     for backlog in desk.recovery.backlogs():
         lanes.restored(backlog, START)
     parking.restore(START, longest_s=lambda _: HOUR_S)

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from mem9_async.models.batch import Batch
 from mem9_async.models.outcome import Confirmation, Outcome
@@ -16,7 +17,7 @@ from mem9_async.settings import Settings
 from tests.queue.builders import job
 
 
-def quick(data: Path, **more: object) -> Settings:
+def quick(data: Path, **more: Any) -> Settings:
     """Settings with short waits."""
     return Settings(
         data_dir=data,
@@ -56,7 +57,7 @@ def quarantined(data: Path) -> list[Path]:
 class Sending:
     """An app whose mem9 takes everything; `sent` is what it got, in order."""
 
-    def __init__(self, data: Path, **more: object) -> None:
+    def __init__(self, data: Path, **more: Any) -> None:
         self.app: App = begun(quick(data, **more), data)
         self.sent: list[str] = []
         self.app.client.send = self._send  # type: ignore[method-assign]

@@ -4,13 +4,22 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 from mem9_async.models.batch import Batch
 from mem9_async.models.errors import RequestFailed
-from mem9_async.models.job import Message, NewJob, QueueCommand, QueueReport, Receipt, Turn
+from mem9_async.models.job import (
+    JobState,
+    Message,
+    NewJob,
+    QueueCommand,
+    QueueReport,
+    Receipt,
+    Turn,
+)
 from mem9_async.models.memory import KeyState
 from mem9_async.models.outcome import Confirmation, ErrorType, Outcome
 from mem9_async.models.space import Lane, Space
@@ -30,7 +39,7 @@ REJECTED = failure(ErrorType.REJECTED, status=400)
 class _House:
     """An app on *data*; `answers` is what each address says (else it takes), `sent` what it got."""
 
-    def __init__(self, data: Path, **settings: object) -> None:
+    def __init__(self, data: Path, **settings: Any) -> None:
         quick = {"linger_ms": 0, "adopt_interval_ms": 50, "retry_max_backoff_ms": 50, **settings}
         self.settings = Settings(data_dir=data, confirmation="accepted", **quick)
         self.app = App(self.settings, open_storage(self.settings, data))
@@ -39,9 +48,9 @@ class _House:
         self.held: dict[str, asyncio.Event] = {}  # addresses that answer once this is set
         self.sent: list[tuple[str, str]] = []
         self.asked: list[str] = []
-        self.app.client.send = self._send
-        self.app.client.key_state = self._key_state
-        self.app.client.validate = self._validate
+        self.app.client.send = self._send  # type: ignore[method-assign]
+        self.app.client.key_state = self._key_state  # type: ignore[method-assign]
+        self.app.client.validate = self._validate  # type: ignore[method-assign]
 
     async def _send(self, batch: Batch) -> Outcome:
         url = batch.lane.space.base_url
@@ -57,7 +66,8 @@ class _House:
         del space
         return KeyState.ACTIVE
 
-    async def _validate(self, space: Space, _agent_id: str) -> None:
+    async def _validate(self, space: Space, caller_agent_id: str) -> None:
+        del caller_agent_id
         await asyncio.sleep(0)
         answer = self.answers.get(space.base_url, TAKEN)
         if space.base_url in self.unknown or not answer.ok:
@@ -315,13 +325,13 @@ class TestDeadLetters:
         async with _House(tmp_path).running() as house:
             house.answers[WRONG] = REJECTED
             first, *_ = house.store(*(_job(f"{n}", WRONG, f"s{n}") for n in range(3)))
-            await _until(lambda: house.queue(WRONG).counts["dead"] == 3)
+            await _until(lambda: house.queue(WRONG).counts[JobState.DEAD] == 3)
 
             report = house.queue(RIGHT, "retry_dead", job_id=first.job_id)
 
             assert report.affected == 1
             await _until(lambda: house.texts() == ["0"])
-            assert house.queue(RIGHT).counts["dead"] == 2
+            assert house.queue(RIGHT).counts[JobState.DEAD] == 2
             assert house.queue(RIGHT, "retry_dead").affected == 2
             await _until(lambda: sorted(house.texts()) == ["0", "1", "2"])
 
@@ -330,7 +340,7 @@ class TestDeadLetters:
         async with _House(tmp_path).running() as house:
             house.answers[WRONG] = REJECTED
             house.store(_job("dead", WRONG))
-            await _until(lambda: house.queue(WRONG).counts["dead"] == 1)
+            await _until(lambda: house.queue(WRONG).counts[JobState.DEAD] == 1)
             house.answers[WRONG] = NOT_THERE
             house.store(_job("old", WRONG))
             await house.failing(times=2)
@@ -348,12 +358,12 @@ class TestDeadLetters:
         async with _House(tmp_path).running() as house:
             house.answers[WRONG] = REJECTED
             house.store(_job("dead", WRONG))
-            await _until(lambda: house.queue(WRONG).counts["dead"] == 1)
+            await _until(lambda: house.queue(WRONG).counts[JobState.DEAD] == 1)
 
             for more in ({"owner": "another"}, {"owner": None}, {"space": _space(RIGHT, "other")}):
                 assert house.queue(RIGHT, "retry_dead", **more).affected == 0
 
-            assert house.queue(WRONG).counts["dead"] == 1
+            assert house.queue(WRONG).counts[JobState.DEAD] == 1
 
 
 async def test_flush_at_the_new_address_sends_the_backlog_of_the_old(tmp_path: Path) -> None:

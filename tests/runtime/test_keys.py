@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -28,15 +29,15 @@ HOUR_S = 3600.0
 class _House:
     """An app on *data*, and what its mem9 has been sent. *refused* are keys mem9 does not take."""
 
-    def __init__(self, data: Path, **settings: object) -> None:
+    def __init__(self, data: Path, **settings: Any) -> None:
         quick = {"linger_ms": 0, "adopt_interval_ms": 50, "stats_interval_ms": 100, **settings}
         self.settings = Settings(data_dir=data, confirmation="accepted", **quick)
         self.app = App(self.settings, open_storage(self.settings, data))
         self.sent: list[str] = []
         self.requests = 0
         self.refused: set[str] = set()
-        self.app.client.send = self._send
-        self.app.client.key_state = self._key_state
+        self.app.client.send = self._send  # type: ignore[method-assign]
+        self.app.client.key_state = self._key_state  # type: ignore[method-assign]
 
     async def _send(self, batch: Batch) -> Outcome:
         self.requests += 1
@@ -108,21 +109,22 @@ async def _by_a_flush(house: _House) -> None:
 
 
 async def _by_a_search(house: _House) -> None:
-    async def nothing(query: SearchQuery, *, timeout_s: float) -> SearchResult:
-        assert timeout_s > 0
+    async def nothing(query: SearchQuery, *, timeout_s: float | None = None) -> SearchResult:
+        assert timeout_s
         return SearchResult(effective_query=query.query, memories=(), available=0)
 
-    house.app.client.search = nothing
+    house.app.client.search = nothing  # type: ignore[method-assign]
     query = SearchQuery(space=_space(), caller_agent_id="dify", query="one")
     found = await house.app.search(query, include_pending=True, second=None)
     assert [each.content for each in found.pending] == ["one"]
 
 
 async def _by_a_validation(house: _House) -> None:
-    async def fine(*_: object) -> None:
+    async def fine(space: Space, caller_agent_id: str) -> None:
+        del space, caller_agent_id
         return None
 
-    house.app.client.validate = fine
+    house.app.client.validate = fine  # type: ignore[method-assign]
     await house.app.validate(_space(), "dify")
 
 
@@ -177,7 +179,7 @@ class TestMissing:
         async with house.running():
             house.reason()
             await _until(lambda: house.reason() == "auth")
-            (park,) = house.app.parking.all()
+            (park,) = house.app.parts.parking.all()
             assert (park.step, house.requests) == (0, 1)
             assert 25.0 < park.until - house.app.clock.now() <= 30.0
 
@@ -234,7 +236,7 @@ class TestReplaced:
                 assert any_key
                 looks.append(space_id)
 
-            monkeypatch.setattr(house.app._rotation._readdress, "successor", look)
+            monkeypatch.setattr(house.app.parts.rotation._readdress, "successor", look)
             for number in range(200):
                 house.store(_job(f"{number}", key="beside", owner="an app"))
             assert len(looks) <= 1

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from typing import Any
 
 from mem9_async.models.agent_memory import Observation, Preparation, Prepared
 from mem9_async.models.errors import NotFound
@@ -33,7 +34,7 @@ def call(
     *,
     user_id: str | None = "user-1",
     conversation_id: str | None = None,
-    **credentials: object,
+    **credentials: Any,
 ) -> Call:
     """Return a call with good credentials, changed by *credentials*."""
     return Call(
@@ -74,7 +75,7 @@ class FakeBackend:
         )
         self.error: Exception | None = None
         self.jobs: list[NewJob] = []
-        self.searches: list[tuple[SearchQuery, bool, str | None]] = []
+        self.searches: list[tuple[SearchQuery, bool, SearchQuery | None]] = []
         self.prepared = Prepared()
         self.observations: list[Observation] = []
         self.preparations: list[Preparation] = []
@@ -164,7 +165,7 @@ class FakeWriter:
         """Keep *data*."""
         self.written.append(data)
 
-    def messages(self) -> list[dict[str, object]]:
+    def messages(self) -> list[dict[str, Any]]:
         """Return the messages inside the lines."""
         lines = "".join(self.written).split("\n\n")
         return [json.loads(line)["data"]["data"] for line in lines if line]
@@ -200,7 +201,8 @@ class FakeTool:
         """The JSON that was sent."""
         first = self.session.writer.messages()[0]
         assert first["type"] == "json"
-        return first["message"]["json_object"]
+        answer: dict[str, object] = first["message"]["json_object"]
+        return answer
 
     @property
     def variables(self) -> dict[str, object]:

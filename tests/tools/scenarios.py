@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from mem9_async.models.agent_memory import Prepared
 from mem9_async.models.errors import (
@@ -94,7 +95,7 @@ REJECTED = Outcome(
     error_code="content_too_long",
     detail='{"error": "content: too long (max 50000)"}',
 )
-NOT_KEPT = {"durability": "none", "durability_reason": "serverless"}
+NOT_KEPT: dict[str, Any] = {"durability": "none", "durability_reason": "serverless"}
 TOO_LARGE = Outcome(
     error_type=ErrorType.INVALID_RESPONSE,
     http_status=200,
@@ -132,11 +133,14 @@ ON_ITS_WAY = PendingWrite(
     job_id="01JOB", content="User prefers Python", state=JobState.IN_FLIGHT, age_s=1.25
 )
 HELD = ON_ITS_WAY.model_copy(update={"state": JobState.PARKED})
-STORE = {"content": "User prefers Python", "session_id": "conv-1"}
-SEARCH = {"query": "preferred language"}
-CONTEXT = {"app_id": "app-1", "subject_kind": "user", "subject_id": "user-1"}
-PREPARE = {"memory_context": CONTEXT, "request": {"query": "Which language?", "max_bytes": 8_000}}
-EVENT = {
+STORE: dict[str, object] = {"content": "User prefers Python", "session_id": "conv-1"}
+SEARCH: dict[str, object] = {"query": "preferred language"}
+CONTEXT: dict[str, object] = {"app_id": "app-1", "subject_kind": "user", "subject_id": "user-1"}
+PREPARE: dict[str, object] = {
+    "memory_context": CONTEXT,
+    "request": {"query": "Which language?", "max_bytes": 8_000},
+}
+EVENT: dict[str, object] = {
     "event_id": "run-1:1",
     "event": "user_prompt",
     "sequence": 1,
@@ -144,8 +148,12 @@ EVENT = {
     "metadata": {"run_id": "run-1"},
     "max_bytes": 8_192,
 }
-CALLED = {**EVENT, "event": "tool_call", "payload": {"tool": "clock", "arguments": {}}}
-OBSERVE = {"memory_context": CONTEXT, "request": EVENT}
+CALLED: dict[str, object] = {
+    **EVENT,
+    "event": "tool_call",
+    "payload": {"tool": "clock", "arguments": {}},
+}
+OBSERVE: dict[str, object] = {"memory_context": CONTEXT, "request": EVENT}
 
 
 @dataclass(frozen=True)
@@ -172,14 +180,13 @@ class Scenario:
         return tool
 
 
-def _store(name: str, **changes: object) -> Scenario:
-    parameters = changes.pop("parameters", STORE)
+def _store(name: str, *, parameters: dict[str, object] = STORE, **changes: object) -> Scenario:
     return Scenario("memory_store", name, parameters, {"receipt": receipt(**changes)})
 
 
 def _waited(name: str, outcome: Outcome, **changes: object) -> Scenario:
     parameters = {**STORE, "wait": True}
-    return _store(name, outcome=outcome, parameters=parameters, **changes)
+    return _store(name, parameters=parameters, outcome=outcome, **changes)
 
 
 def _search(name: str, *memories: Memory, **changes: object) -> Scenario:
@@ -197,7 +204,7 @@ def _in_session(name: str, *memories: Memory) -> Scenario:
     return replace(found, parameters={**SEARCH, "session_id": "conv-1"})
 
 
-def _prepare(name: str, **known: object) -> Scenario:
+def _prepare(name: str, **known: Any) -> Scenario:
     return Scenario("memory_prepare", name, PREPARE, {"prepared": Prepared(**known)})
 
 

@@ -166,7 +166,7 @@ class TestIds:
         ],
     )
     def test_that_mem9_would_lose_are_refused(
-        self, parameters: dict[str, object], credentials: dict[str, object], code: str
+        self, parameters: dict[str, object], credentials: dict[str, str], code: str
     ) -> None:
         """mem9 answers an id over 100 characters with a 500, or loses what it belongs to."""
         with pytest.raises(InvalidRequest) as refused:
@@ -185,9 +185,7 @@ class TestIds:
 
 def _agent(isolation: str, **who: str | None) -> str:
     session_id = who.pop("session_id", None)
-    return caller.read(
-        call({"session_id": session_id}, isolation=isolation, **who)  # type: ignore[arg-type]
-    ).agent_id
+    return caller.read(call({"session_id": session_id}, isolation=isolation, **who)).agent_id
 
 
 class TestIsolation:

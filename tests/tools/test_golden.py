@@ -23,13 +23,15 @@ BY_NAME = pytest.mark.parametrize(
 def schema(tool: str) -> dict[str, Any]:
     """Return what *tool* declares to answer."""
     declared = yaml.safe_load((TOOL_FILES / f"{tool}.yaml").read_text(encoding="utf-8"))
-    return declared["output_schema"]
+    wanted: dict[str, Any] = declared["output_schema"]
+    return wanted
 
 
 @cache
 def golden(tool: str) -> dict[str, Any]:
     """Return what *tool* is known to answer."""
-    return json.loads(golden_file(tool).read_text(encoding="utf-8"))
+    answers: dict[str, Any] = json.loads(golden_file(tool).read_text(encoding="utf-8"))
+    return answers
 
 
 @BY_NAME

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import yaml
 from pydantic import JsonValue
@@ -88,12 +89,12 @@ def _store_and_branch() -> Workflow:
 
 def _tool_and_branch(tool: str) -> Workflow:
     flow = Workflow()
-    given: dict[str, JsonValue] = {
+    given: dict[str, Any] = {
         "memory_search": {"query": "oat milk"},
         "memory_get": {"memory_id": "none"},
         "memory_update": {"memory_id": "none", "content": "x"},
         "memory_delete": {"memory_ids": "none"},
-    }.get(tool, {})  # type: ignore[assignment]
+    }.get(tool, {})
     node = flow.tool("node", tool, flow.start(), **given)
     flow.end(branches(flow, node, "node", _declared(tool)), ok=("node", "ok"))
     return flow

@@ -58,7 +58,9 @@ def read_denial(
     action = public_action(sources[0].action) if _is_public(body) else _legacy_action(sources)
     denial = QuotaDenial(
         message=_message(body),
-        user_message=_user_message(_meter(meter, asked), action, rate_limited, wait_s),
+        user_message=_user_message(
+            _meter(meter, asked), action, rate_limited=rate_limited, wait_s=wait_s
+        ),
         meter=meter,
         retry_after_s=wait_s,
         action=action,
@@ -165,7 +167,7 @@ def _meter(name: str | None, asked: Meter) -> Meter:
 
 
 def _user_message(
-    meter: Meter, action: Action | None, rate_limited: bool, wait_s: int | None
+    meter: Meter, action: Action | None, *, rate_limited: bool, wait_s: int | None
 ) -> str:
     verb = _VERBS[meter]
     if rate_limited:

@@ -26,7 +26,7 @@ _TAKEN, _DEAD = 2, 4
 _BEGUN = "(SELECT batch_row FROM jobs WHERE seq <= :last AND batch_row IS NOT NULL)"
 _REST = "state, batch_row, deaths, parked_s, finished_at, dedup, sealed_outcome"
 _COPIED, _LEAVING = "copied ", "leaving"
-_SEQ = 2  # where the number stands among the columns
+_LANE, _SEQ, _STATE = 0, 2, 7  # where they stand among the columns
 
 _Row = tuple[Any, ...]
 
@@ -129,8 +129,8 @@ class Takeover:
     def _reserved(self) -> int:
         # Others that were broken off keep the numbers that were set apart for them.
         apart = [low for mark in _marks(self._to).values() if (low := _place(mark)[1])]
-        self._own.low_seq = min([self._own.low_seq, *apart]) - self._left()
-        return self._own.low_seq
+        self._own.numbering.low_seq = min([self._own.numbering.low_seq, *apart]) - self._left()
+        return self._own.numbering.low_seq
 
     def _inherit_marks(self) -> None:
         """What the orphan itself has copied of others must not be taken from those again."""
@@ -155,7 +155,7 @@ class Takeover:
             )
 
     def _copy_spaces(self) -> None:
-        first_seq = self._own.low_seq - self._left()
+        first_seq = self._own.numbering.low_seq - self._left()
         with self._own.file.transaction():
             self._to.executemany(
                 "INSERT OR IGNORE INTO holds VALUES (?, ?)",
@@ -195,45 +195,21 @@ class Takeover:
 
     def _move(self, rows: list[_Row], low: int, lanes: dict[int, _NewLane | None]) -> set[int]:
         copied_to = rows[:_CHUNK_JOBS][-1][_SEQ]
-        lost = 0
         # Closing the orphan syncs the removal: the copy must be on the disk before.
         with self._own.file.synced_transaction():
             batches: dict[int, int] = {}
             touched: set[int] = set()
-            added = dead = taken = 0
-            for seq, (
-                *columns,
-                state,
-                batch_row,
-                deaths,
-                parked_s,
-                finished,
-                dedup,
-                outcome,
-            ) in enumerate(rows, low):
-                job = SealedJob(*columns)
-                lane = self._lane(job.lane_id, lanes)
+            lost = added = dead = taken = 0
+            for seq, row in enumerate(rows, low):
+                lane = self._lane(row[_LANE], lanes)
                 if lane is None:
                     lost += 1
                     continue
                 touched.add(lane.lane_id)
-                if batch_row is not None and batch_row not in batches:
-                    batches[batch_row] = self._batch(batch_row, lane.lane_id, seq)
-                inserted = self._to.execute(
-                    # Nothing else may make room: a number used twice is an error, not a duplicate.
-                    f"INSERT INTO jobs (seq, lane_id, job_id, pinned, size, accepted_at, {_REST},"
-                    " sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-                    " ON CONFLICT (job_id) DO NOTHING"
-                    " ON CONFLICT (lane_id, dedup) WHERE state = 0 DO NOTHING",
-                    (
-                        *(seq, lane.lane_id, job.job_id, job.pinned, job.size, job.accepted_at),
-                        *(state, batches.get(batch_row), deaths, parked_s, finished, dedup),
-                        *(outcome, job.moved(self._sealer, lane.digest, lane.digest, seq)),
-                    ),
-                ).rowcount
+                inserted = self._insert(row, seq, lane, batches)
                 added += inserted
-                dead += inserted and state == _DEAD
-                taken += inserted and state == _TAKEN
+                dead += inserted and row[_STATE] == _DEAD
+                taken += inserted and row[_STATE] == _TAKEN
             self._own.file.count("adopted", added)
             self._own.file.count("dead", dead)
             self._own.file.count("delivered", taken)
@@ -249,6 +225,25 @@ class Takeover:
         self._remove(copied_to)
         failpoints.hit("adopt.removed")
         return touched
+
+    def _insert(self, row: _Row, seq: int, lane: _NewLane, batches: dict[int, int]) -> int:
+        """Put a job in as number *seq*, with its batch; 0 when we have it already, else 1."""
+        *columns, state, batch_row, deaths, parked_s, finished, dedup, outcome = row
+        job = SealedJob(*columns)
+        if batch_row is not None and batch_row not in batches:
+            batches[batch_row] = self._batch(batch_row, lane.lane_id, seq)
+        return self._to.execute(
+            # Nothing else may make room: a number used twice is an error, not a duplicate.
+            f"INSERT INTO jobs (seq, lane_id, job_id, pinned, size, accepted_at, {_REST},"
+            " sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (job_id) DO NOTHING"
+            " ON CONFLICT (lane_id, dedup) WHERE state = 0 DO NOTHING",
+            (
+                *(seq, lane.lane_id, job.job_id, job.pinned, job.size, job.accepted_at),
+                *(state, batches.get(batch_row), deaths, parked_s, finished, dedup),
+                *(outcome, job.moved(self._sealer, lane.digest, lane.digest, seq)),
+            ),
+        ).rowcount
 
     def _space(self, digest: bytes, sealed: bytes) -> int:
         self._to.execute(

@@ -14,7 +14,7 @@ from mem9_async.queue.journal.file import JournalFile
 from mem9_async.queue.journal.lane_registry import Addresses
 from mem9_async.queue.journal.sealed_jobs import SEALED_COLUMNS, SealedJob
 from mem9_async.queue.journal.sealed_outcomes import SPOILED, seal_outcome
-from mem9_async.queue.records import Frozen
+from mem9_async.queue.records import Frozen, KnownLane
 from mem9_async.queue.sealing import SealBroken, Sealer
 
 log = structlog.get_logger()
@@ -106,27 +106,9 @@ class Opener:
         known = self._addresses.lane(lane_id)
         if known.lane is None:
             raise JournalError("the key of this lane's space is not known")
-        jobs: list[tuple[SealedJob, Payload]] = []
-        lost: list[SealedJob] = []
-        for columns in self._db.execute(
-            f"SELECT {SEALED_COLUMNS} FROM jobs WHERE batch_row = ? ORDER BY seq", (row,)
-        ).fetchall():
-            job = SealedJob(*columns)
-            payload = job.open(self._sealer, known.digest)
-            if payload is None:
-                lost.append(job)
-            else:
-                jobs.append((job, payload))
+        jobs, lost = self._jobs(row, known.digest)
         if lost:
-            self._set_aside(row, [job.job_id for job in lost], now, empty=not jobs)
-            log.error(
-                "job.dead_lettered",
-                job_ids=[job.job_id.hex() for job in lost],
-                error_type=ErrorType.PAYLOAD_MISMATCH,
-                lane=known.fingerprint,
-                space=self._addresses.space_name(known.space_id),
-                jobs=len(lost),
-            )
+            self._set_aside(row, lost, known, now, empty=not jobs)
         return Frozen(
             row=row,
             lane_id=lane_id,
@@ -149,20 +131,49 @@ class Opener:
             next_at=next_at,
             lost=len(lost),
             lost_size=sum(job.size for job in lost),
-            references=tuple(
-                dict.fromkeys(self._references(job.job_id for job, _ in jobs).values())
-            ),
+            references=self._of(jobs),
         )
 
-    def _set_aside(self, row: int, job_ids: list[bytes], now: float, *, empty: bool) -> None:
+    def _jobs(
+        self, row: int, lane_digest: bytes
+    ) -> tuple[list[tuple[SealedJob, Payload]], list[SealedJob]]:
+        """The batch's jobs that can be read, each with what it says, and those that cannot."""
+        jobs: list[tuple[SealedJob, Payload]] = []
+        lost: list[SealedJob] = []
+        for columns in self._db.execute(
+            f"SELECT {SEALED_COLUMNS} FROM jobs WHERE batch_row = ? ORDER BY seq", (row,)
+        ).fetchall():
+            job = SealedJob(*columns)
+            payload = job.open(self._sealer, lane_digest)
+            if payload is None:
+                lost.append(job)
+            else:
+                jobs.append((job, payload))
+        return jobs, lost
+
+    def _of(self, jobs: list[tuple[SealedJob, Payload]]) -> tuple[str, ...]:
+        found = self._references(job.job_id for job, _ in jobs)
+        return tuple(dict.fromkeys(found.values()))
+
+    def _set_aside(
+        self, row: int, lost: list[SealedJob], known: KnownLane, now: float, *, empty: bool
+    ) -> None:
         # What was changed on the disk must not be sent, and must not hold up the others either.
         outcome = seal_outcome(self._sealer, SPOILED)
         with self._leaving():
             self._db.executemany(
                 "UPDATE jobs SET state = 4, batch_row = NULL, finished_at = ?, sealed_outcome = ?"
                 " WHERE job_id = ?",
-                [(now, outcome, job_id) for job_id in job_ids],
+                [(now, outcome, job.job_id) for job in lost],
             )
             if empty:
                 self._db.execute("DELETE FROM batches WHERE batch_row = ?", (row,))
-            self._file.count_dead(ErrorType.PAYLOAD_MISMATCH, len(job_ids))
+            self._file.count_dead(ErrorType.PAYLOAD_MISMATCH, len(lost))
+        log.error(
+            "job.dead_lettered",
+            job_ids=[job.job_id.hex() for job in lost],
+            error_type=ErrorType.PAYLOAD_MISMATCH,
+            lane=known.fingerprint,
+            space=self._addresses.space_name(known.space_id),
+            jobs=len(lost),
+        )

@@ -25,7 +25,7 @@ class Interventions:
 
         One whose equal waits already is not sent twice: it is dropped and counted.
         """
-        with self._journal.counted():
+        with self._journal.numbering.leaving():
             chosen, lanes = self._told(job_ids, "state = 4", Step(StepKind.REPLAYED, now))
             replayed = self._db.executemany(
                 "UPDATE OR IGNORE jobs SET state = 0, deaths = 0, parked_s = 0,"
@@ -42,9 +42,9 @@ class Interventions:
             self._file.count("dead", -(replayed + dropped))
         return replayed, lanes
 
-    def discard(self, job_ids: Iterable[bytes], now: float) -> tuple[int, set[int]]:
-        """Take those of *job_ids* out that are not on their way; return how many."""
-        with self._journal.counted():
+    def discard(self, job_ids: Iterable[bytes], now: float) -> tuple[list[bytes], set[int]]:
+        """Take those of *job_ids* out that are not on their way; return which."""
+        with self._journal.numbering.leaving():
             chosen, lanes = self._told(
                 job_ids, AT_HAND, Step(StepKind.DISCARDED, now), leaving=True
             )
@@ -60,7 +60,7 @@ class Interventions:
                 )
             self._file.count("discarded", dead + waiting)
             self._file.count("dead", -dead)
-        return dead + waiting, lanes
+        return [job_id for (job_id,) in chosen], lanes
 
     def _told(
         self, job_ids: Iterable[bytes], which: str, step: Step, *, leaving: bool = False

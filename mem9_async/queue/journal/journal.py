@@ -4,10 +4,8 @@ Verbs, not tables. Each verb is one transaction; when it returns, it is committe
 `synchronous = NORMAL` a commit survives SIGKILL, with FULL a power cut too.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import batched
 from pathlib import Path
 
 from pydantic_core import to_json
@@ -17,9 +15,11 @@ from mem9_async.models.job import NewJob
 from mem9_async.models.outcome import Confirmation, Outcome
 from mem9_async.queue import failpoints
 from mem9_async.queue.journal.batch_opener import Opener
+from mem9_async.queue.journal.batch_rows import IN_FLIGHT, RETRYABLE, BatchRows
 from mem9_async.queue.journal.file import JournalFile
 from mem9_async.queue.journal.history import History
 from mem9_async.queue.journal.lane_registry import Addresses
+from mem9_async.queue.journal.numbering import Numbering
 from mem9_async.queue.journal.observed import Observed
 from mem9_async.queue.journal.parks import Parks
 from mem9_async.queue.journal.sealed_jobs import job_place
@@ -28,10 +28,6 @@ from mem9_async.queue.records import Appended, Frozen, FrozenRef, KnownLane
 from mem9_async.queue.sealing import Sealer
 from mem9_async.queue.uuid7 import uuid7
 
-IN_FLIGHT, RETRYABLE = 1, 2
-OWN_FIRST_SEQ = 1 << 40  # adopted jobs are numbered downwards from here
-COUNTED_TO = "counted_to_seq"
-_SPLIT_TO_SINGLES = 3
 DEATHS_ALONE = 2  # from then on a job is sent alone: it may be what ends the process
 
 
@@ -55,47 +51,32 @@ class Journal:
         self.addresses = Addresses(self.file, sealer, persist_keys=persist_keys)
         self.parks = Parks(self.file, sealer)
         self.history = History(self.file, self.addresses.names)
-        self.observed = Observed(self.file)
+        self.observed = Observed(self.file, self.addresses, sealer)
         self._db = self.file.db
         self.sealer = sealer
+        self.batch_rows = BatchRows(self.file, self.history)
+        self._unopened: dict[int, int] = {}
+        try:
+            self.numbering = Numbering(self.file)
+        except BaseException:
+            self.file.close()
+            raise
         self._opener = Opener(
             self.file,
             self.addresses,
             sealer,
             confirmation=confirmation,
-            leaving=self.counted,
+            leaving=self.numbering.leaving,
             references=self.history.references,
         )
-        self._unopened: dict[int, int] = {}
-        try:
-            self._number()
-        except BaseException:
-            self.file.close()
-            raise
-
-    def _number(self) -> None:
-        # Two questions: SQLite looks at the ends for one at a time, and reads all rows for both.
-        first = self._db.execute("SELECT min(seq) FROM jobs").fetchone()[0]
-        last = self._db.execute("SELECT max(seq) FROM jobs").fetchone()[0]
-        mark = self.file.counters().get(COUNTED_TO, 0)
-        # Above the mark even when every job has left: a number below it would not be counted.
-        self._next_seq = max(OWN_FIRST_SEQ, (last or 0) + 1, mark + 1)
-        self.low_seq = min(OWN_FIRST_SEQ, first or OWN_FIRST_SEQ)
-        # Counting costs a page in every commit. What was accepted since the last count is in the
-        # file anyway, above the mark: nothing leaves the file without a count.
-        self._uncounted: int = self._db.execute(
-            "SELECT count(*) FROM jobs INDEXED BY jobs_by_lane WHERE seq > ? AND seq >= ?",
-            (mark, OWN_FIRST_SEQ),
-        ).fetchone()[0]
-
-    @property
-    def last_seq(self) -> int:
-        """The number of the newest job that was ever accepted here."""
-        return self._next_seq - 1
 
     def close(self) -> None:
         """Close the file without draining it."""
         self.file.close()
+
+    def counters(self) -> dict[str, int]:
+        """Every counter since the journal began."""
+        return self.numbering.counters()
 
     # Accepting
 
@@ -111,40 +92,34 @@ class Journal:
             appended = [self._append(job, now) for job in jobs]
             self.file.count("deduplicated", sum(each.deduplicated for each in appended))
             failpoints.hit("append.written")
-        self._uncounted += sum(not each.deduplicated for each in appended)
+        self.numbering.accepted(sum(not each.deduplicated for each in appended))
         failpoints.hit("append.committed")
         return appended
 
     def knows_event(self, job: NewJob) -> bool:
         """Whether *job* is an event that was taken already; writes nothing."""
-        event = self._event(job)
+        event = self.observed.digest(job)
         return event is not None and self.observed.job_of(event) is not None
-
-    def _event(self, job: NewJob) -> bytes | None:
-        if job.event_id is None:
-            return None
-        named = [*job.lane.model_dump(mode="json", exclude={"space"}).values(), job.event_id]
-        return self.sealer.digest(self.addresses.space_digest(job.lane.space) + to_json(named), 16)
 
     def _append(self, job: NewJob, now: float) -> Appended:
         known = self.addresses.know(job.lane)
         data = to_json(job.payload)
         size = job.payload.size_bytes
-        event = self._event(job)
+        event = self.observed.digest(job)
         if event is not None and (before := self.observed.job_of(event)) is not None:
             return _appended(before, known, size, deduplicated=True)
         dedup = event or self.sealer.digest(data, 16)
         job_id = uuid7()
         pinned = job.payload.kind == "pinned"
         place = job_place(
-            known.digest, job_id, self._next_seq, pinned=pinned, size=size, accepted_at=now
+            known.digest, job_id, self.numbering.next_seq, pinned=pinned, size=size, accepted_at=now
         )
         inserted = self._db.execute(
             "INSERT INTO jobs"
             " (seq, job_id, lane_id, state, pinned, size, accepted_at, dedup, sealed)"
             " VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             (
-                self._next_seq,
+                self.numbering.next_seq,
                 job_id,
                 known.lane_id,
                 pinned,
@@ -155,7 +130,7 @@ class Journal:
             ),
         ).rowcount
         if inserted:
-            self._next_seq += 1
+            self.numbering.next_seq += 1
             if job.reference is not None:
                 self.history.refer(job_id, job.reference)
             if event is not None:
@@ -220,7 +195,7 @@ class Journal:
         next_at = rows[taken][4] if taken < len(rows) else None
         failpoints.hit("freeze.before")
         with self.file.transaction():
-            row = self._new_batch(lane_id, rows[0][0], IN_FLIGHT, attempts=1, now=now)
+            row = self.batch_rows.new(lane_id, rows[0][0], IN_FLIGHT, attempts=1, now=now)
             self._db.execute(
                 "UPDATE jobs SET state = 1, batch_row = ?"
                 " WHERE lane_id = ? AND state = 0 AND seq BETWEEN ? AND ?",
@@ -261,35 +236,6 @@ class Journal:
         found = self._opener.open(row, None, now)
         return found if found is not None and found.batch.job_ids else None
 
-    def _new_batch(
-        self,
-        lane_id: int,
-        first_seq: int,
-        state: int,
-        *,
-        attempts: int,
-        now: float,
-        from_split: bool = False,
-        maybe_sent: bool = False,
-    ) -> int:
-        row: int = self._db.execute(
-            "INSERT INTO batches (batch_id, lane_id, state, first_seq, attempts, first_attempt_at,"
-            " due_at, maybe_sent, from_split) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            " RETURNING batch_row",
-            (
-                uuid7(),
-                lane_id,
-                state,
-                first_seq,
-                attempts,
-                now,
-                now,
-                maybe_sent,
-                from_split,
-            ),
-        ).fetchone()[0]
-        return row
-
     # Settling
 
     def delivered(
@@ -302,7 +248,7 @@ class Journal:
     ) -> None:
         """mem9 has taken the batch's jobs: forget them, or with *taken_at* keep them watched."""
         failpoints.hit("settle.before")
-        with self.counted():
+        with self.numbering.leaving():
             self.history.attempted(row, StepKind.DELIVERED, attempt, leaving=taken_at is None)
             if taken_at is None:
                 jobs = self._db.execute("DELETE FROM jobs WHERE batch_row = ?", (row,)).rowcount
@@ -326,27 +272,6 @@ class Journal:
                 self.file.count("redelivered", jobs)
             failpoints.hit("settle.written")
         failpoints.hit("settle.committed")
-
-    @contextmanager
-    def counted(self) -> Iterator[None]:
-        """A transaction in which jobs leave: what was accepted since the last one is counted."""
-        uncounted = self._uncounted
-        with self.file.transaction():
-            if uncounted:
-                self.file.count("accepted", uncounted)
-                self._db.execute(
-                    "INSERT OR REPLACE INTO counters VALUES (?, ?)",
-                    (COUNTED_TO, self._next_seq - 1),
-                )
-            yield
-        self._uncounted -= uncounted
-
-    def counters(self) -> dict[str, int]:
-        """Every counter since the journal began."""
-        counted = self.file.counters()
-        counted["accepted"] = counted.get("accepted", 0) + self._uncounted
-        counted.pop(COUNTED_TO, None)
-        return counted
 
     def retry(
         self,
@@ -386,52 +311,8 @@ class Journal:
         maybe_sent: bool = False,
         attempt: Attempt | None = None,
     ) -> tuple[FrozenRef, ...]:
-        """Replace the batch by its halves, frozen in the same order. Needs two jobs or more.
-
-        *maybe_sent* when the attempt just made may have arrived, or an earlier one did.
-        Three jobs become three batches: that finds one bad job with a request less.
-        """
-        jobs = self._db.execute(
-            "SELECT seq, size, accepted_at, lane_id FROM jobs WHERE batch_row = ? ORDER BY seq",
-            (row,),
-        ).fetchall()
-        attempts, sent_before = self._db.execute(
-            "SELECT attempts, maybe_sent FROM batches WHERE batch_row = ?", (row,)
-        ).fetchone()
-        maybe_sent = maybe_sent or bool(sent_before)
-        size = 1 if len(jobs) <= _SPLIT_TO_SINGLES else (len(jobs) + 1) // 2
-        with self.file.transaction():
-            self.history.attempted(row, StepKind.SPLIT, attempt)
-            parts = tuple(
-                self.refreeze(list(part), due_at, attempts=attempts, maybe_sent=maybe_sent)
-                for part in batched(jobs, size)
-            )
-            self._db.execute("DELETE FROM batches WHERE batch_row = ?", (row,))
-            failpoints.hit("split.written")
-        return parts
-
-    def refreeze(
-        self,
-        jobs: list[tuple[int, int, float, int]],
-        due_at: float,
-        *,
-        attempts: int,
-        maybe_sent: bool,
-    ) -> FrozenRef:
-        """Make *jobs* (seq, size, accepted_at, lane_id) a batch, inside a transaction."""
-        row = self._new_batch(
-            jobs[0][3],
-            jobs[0][0],
-            RETRYABLE,
-            attempts=attempts,
-            now=due_at,
-            from_split=True,
-            maybe_sent=maybe_sent,
-        )
-        self._db.executemany(
-            "UPDATE jobs SET batch_row = ? WHERE seq = ?", [(row, job[0]) for job in jobs]
-        )
-        return FrozenRef(row, len(jobs), sum(job[1] for job in jobs), jobs[0][2], due_at)
+        """Replace the batch by its halves, as BatchRows.split() does."""
+        return self.batch_rows.split(row, due_at=due_at, maybe_sent=maybe_sent, attempt=attempt)
 
     def forgive(self) -> None:
         """The process is about to be ended: that says nothing against what is in flight now."""
@@ -445,7 +326,7 @@ class Journal:
         self, row: int, outcome: Outcome, *, now: float, attempt: Attempt | None = None
     ) -> int:
         """Set the batch's jobs aside as dead letters; return how many."""
-        with self.counted():
+        with self.numbering.leaving():
             self.history.attempted(row, StepKind.DEAD, attempt, reason=outcome.error_type)
             buried = self._db.execute(
                 "UPDATE jobs SET state = 4, batch_row = NULL, finished_at = ?, sealed_outcome = ?"

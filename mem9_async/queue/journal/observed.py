@@ -7,7 +7,12 @@ It is bounded in time and in number. A row says which job an event became, and n
 from collections.abc import Iterator
 from itertools import batched
 
+from pydantic_core import to_json
+
+from mem9_async.models.job import NewJob
 from mem9_async.queue.journal.file import JournalFile
+from mem9_async.queue.journal.lane_registry import Addresses
+from mem9_async.queue.sealing import Sealer
 
 KEPT_S = 24 * 3600.0
 KEPT_MOST = 100_000
@@ -19,9 +24,20 @@ _Row = tuple[bytes, bytes, float]
 class Observed:
     """The events that one journal has taken."""
 
-    def __init__(self, file: JournalFile) -> None:
+    def __init__(self, file: JournalFile, addresses: Addresses, sealer: Sealer) -> None:
         self._file = file
         self._db = file.db
+        self._addresses = addresses
+        self._sealer = sealer
+
+    def digest(self, job: NewJob) -> bytes | None:
+        """The keyed hash of the event that *job* is, and of its lane; None when it is none."""
+        if job.event_id is None:
+            return None
+        # Not the lane's own digest: its row is gone when its last job is.
+        named = [*job.lane.model_dump(mode="json", exclude={"space"}).values(), job.event_id]
+        place = self._addresses.space_digest(job.lane.space)
+        return self._sealer.digest(place + to_json(named), 16)
 
     def job_of(self, digest: bytes) -> bytes | None:
         """The job that the event became; None when it was never taken, or long ago."""

@@ -37,45 +37,12 @@ class Recovery:
         Due times are clamped into [now, now + *max_due_in_s*]: the wall clock may have jumped.
         Rows that contradict each other are mended first, or their jobs would never be seen again.
         """
-        db = self._file.db
-        with self._journal.counted():
+        with self._journal.numbering.leaving():
             mended = mend(self._file)
-            for (row,) in db.execute("SELECT batch_row FROM batches WHERE state = 1").fetchall():
-                self._journal.history.of_batch(row, Step(StepKind.INTERRUPTED, now))
-            caught = db.execute(
-                "UPDATE jobs SET deaths = deaths + ? WHERE batch_row IN"
-                " (SELECT batch_row FROM batches WHERE state = 1)",
-                (deaths,),
-            ).rowcount
-            db.execute(
-                "UPDATE batches SET state = 2, maybe_sent = 1, due_at = ? WHERE state = 1", (now,)
-            )
-            db.execute(
-                "UPDATE batches SET due_at = min(max(due_at, ?), ?)", (now, now + max_due_in_s)
-            )
-            outcome = seal_outcome(
-                self._sealer,
-                Outcome(
-                    error_type=ErrorType.WORKER_CRASH,
-                    error="the plugin process died three times while this job was being sent",
-                    maybe_sent=True,
-                ),
-            )
-            buried = db.execute(
-                "UPDATE jobs SET state = 4, batch_row = NULL, finished_at = ?, sealed_outcome = ?"
-                " WHERE batch_row IS NOT NULL AND state = 1 AND deaths >= ?",
-                (now, outcome, _DEATHS_BURIED),
-            ).rowcount
-            self._file.count_dead(ErrorType.WORKER_CRASH, buried)
-            # New batches, new ids: the old id stands for the bytes of all of them together.
-            for job in db.execute(
-                "SELECT seq, size, accepted_at, lane_id FROM jobs WHERE batch_row IN"
-                " (SELECT batch_row FROM jobs WHERE batch_row IS NOT NULL AND state = 1"
-                "  GROUP BY batch_row HAVING count(*) > 1 AND max(deaths) >= ?) ORDER BY seq",
-                (DEATHS_ALONE,),
-            ).fetchall():
-                self._journal.refreeze([job], now, attempts=1, maybe_sent=True)
-            db.execute(
+            caught = self._interrupted(now, now + max_due_in_s, deaths=deaths)
+            buried = self._buried(now)
+            self._set_apart(now)
+            self._file.db.execute(
                 "DELETE FROM batches WHERE NOT EXISTS"
                 " (SELECT 1 FROM jobs WHERE jobs.batch_row = batches.batch_row)"
             )
@@ -87,6 +54,50 @@ class Recovery:
             log.error("journal.corrupted", jobs=mended, lost=0, reason="their states were changed")
         self._spoil_unaddressed()
         return caught
+
+    def _interrupted(self, now: float, latest: float, *, deaths: bool) -> int:
+        """Due now is what was being sent, by *latest* all else; how many jobs were being sent."""
+        db = self._file.db
+        for (row,) in db.execute("SELECT batch_row FROM batches WHERE state = 1").fetchall():
+            self._journal.history.of_batch(row, Step(StepKind.INTERRUPTED, now))
+        caught = db.execute(
+            "UPDATE jobs SET deaths = deaths + ? WHERE batch_row IN"
+            " (SELECT batch_row FROM batches WHERE state = 1)",
+            (deaths,),
+        ).rowcount
+        db.execute(
+            "UPDATE batches SET state = 2, maybe_sent = 1, due_at = ? WHERE state = 1", (now,)
+        )
+        db.execute("UPDATE batches SET due_at = min(max(due_at, ?), ?)", (now, latest))
+        return caught
+
+    def _buried(self, now: float) -> int:
+        """Set aside what was in flight at too many deaths; how many jobs."""
+        outcome = seal_outcome(
+            self._sealer,
+            Outcome(
+                error_type=ErrorType.WORKER_CRASH,
+                error="the plugin process died three times while this job was being sent",
+                maybe_sent=True,
+            ),
+        )
+        buried = self._file.db.execute(
+            "UPDATE jobs SET state = 4, batch_row = NULL, finished_at = ?, sealed_outcome = ?"
+            " WHERE batch_row IS NOT NULL AND state = 1 AND deaths >= ?",
+            (now, outcome, _DEATHS_BURIED),
+        ).rowcount
+        self._file.count_dead(ErrorType.WORKER_CRASH, buried)
+        return buried
+
+    def _set_apart(self, now: float) -> None:
+        # New batches, new ids: the old id stands for the bytes of all of them together.
+        for job in self._file.db.execute(
+            "SELECT seq, size, accepted_at, lane_id FROM jobs WHERE batch_row IN"
+            " (SELECT batch_row FROM jobs WHERE batch_row IS NOT NULL AND state = 1"
+            "  GROUP BY batch_row HAVING count(*) > 1 AND max(deaths) >= ?) ORDER BY seq",
+            (DEATHS_ALONE,),
+        ).fetchall():
+            self._journal.batch_rows.refreeze([job], now, attempts=1, maybe_sent=True)
 
     def _spoil_unaddressed(self) -> None:
         """Set jobs aside whose lane has lost its space: the key is gone, not just unknown."""

@@ -48,7 +48,7 @@ class Readdress:
         if noted in self._noted:
             return False
         by_address, by_key = self._digests(space, owner)
-        first_seq = self._journal.last_seq + (not stored)
+        first_seq = self._journal.numbering.last_seq + (not stored)
         with self._file.transaction():
             self._db.executemany(
                 "INSERT OR IGNORE INTO owners VALUES (?, ?, ?)",
@@ -172,7 +172,7 @@ class Readdress:
             if known is None and states != _DEAD:
                 self._journal.spoil_lane(lane_id)
         touched: set[int] = set()
-        with self._journal.counted():
+        with self._journal.numbering.leaving():
             if states != _DEAD:
                 self._journal.parks.ended(old_id, now)
             for old in lanes:

@@ -69,7 +69,7 @@ class Retention:
             error_type=ErrorType.DEADLINE_EXCEEDED,
             error="not delivered within delivery_deadline",
         )
-        with self._journal.counted():
+        with self._journal.numbering.leaving():
             self._tell(overdue, {"before": before, "believed": believed}, now)
             expired = self._db.execute(
                 "UPDATE jobs SET state = 4, batch_row = NULL, finished_at = :now,"
@@ -110,7 +110,7 @@ class Retention:
             (before,),
         ).fetchone()
         believed = self._late_letters.believed(oldest[0] if oldest else before, before, retention_s)
-        with self._journal.counted():
+        with self._journal.numbering.leaving():
             aged = self._db.execute(
                 "DELETE FROM jobs WHERE state = 4 AND finished_at < ? AND finished_at >= ?",
                 (before, believed),

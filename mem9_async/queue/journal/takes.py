@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from mem9_async.models.batch import Batch
 from mem9_async.models.history import Step, StepKind
 from mem9_async.models.outcome import Confirmation
-from mem9_async.queue.journal.journal import RETRYABLE, Journal
+from mem9_async.queue.journal.batch_rows import RETRYABLE
+from mem9_async.queue.journal.journal import Journal
 from mem9_async.queue.journal.sealed_jobs import SEALED_COLUMNS, SealedJob
 
 TAKEN = 3
@@ -84,7 +85,7 @@ class Takes:
         chosen = [(row,) for row in rows]
         if not chosen:
             return
-        with self._journal.counted():
+        with self._journal.numbering.leaving():
             for (row,) in chosen:
                 self._history.of_batch(row, Step(StepKind(counter), now), leaving=True)
             jobs = self._db.executemany("DELETE FROM jobs WHERE batch_row = ?", chosen).rowcount
@@ -95,7 +96,7 @@ class Takes:
     def lost(self, rows: Iterable[int], reason: str, now: float) -> set[int]:
         """Have these batches sent again, each in its lane's front; return the lanes."""
         lanes: set[int] = set()
-        with self._journal.counted():
+        with self._journal.numbering.leaving():
             for row in rows:
                 found = self._db.execute(
                     "UPDATE batches SET state = ?, attempts = 0, due_at = ?, maybe_sent = 1"

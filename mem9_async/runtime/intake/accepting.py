@@ -9,6 +9,7 @@ import structlog
 from mem9_async.models.errors import Mem9AsyncError, QueueFull, Unwritable
 from mem9_async.models.job import NewJob, QueueDepth, Receipt
 from mem9_async.models.outcome import Trouble
+from mem9_async.models.reference import trace_id
 from mem9_async.queue import failpoints
 from mem9_async.queue.clock import Clock
 from mem9_async.queue.deliverer import Deliverer
@@ -126,6 +127,7 @@ class Accepting:
                 bytes=each.size,
                 deduplicated=each.deduplicated or None,
                 reference=job.reference,
+                trace_id=trace_id(job.reference),
             )
             self._stored(job, space_id)
             trouble = self._trouble(space_id)

@@ -7,6 +7,7 @@ nothing: there a job that waits in memory would be a promise that nobody keeps.
 import asyncio
 import random
 import time
+from dataclasses import dataclass
 
 import structlog
 
@@ -22,6 +23,15 @@ log = structlog.get_logger()
 _TRIES = 3
 _PASSES = (Move.RETRY, Move.PAUSE)
 _NOTHING_WAITS = QueueDepth(depth=0, lane_depth=0)
+
+
+@dataclass(slots=True)
+class _Tries:
+    """How far the tries have come; `outcome` is that of the last one that ended."""
+
+    attempt: int = 0
+    outcome: Outcome | None = None
+    maybe_sent: bool = False
 
 
 class Direct:
@@ -43,7 +53,6 @@ class Direct:
         Waits until mem9 has taken it, has refused it, or the time is up. *reason* and *timeout_s*
         take the place of its own.
         """
-        limit_s = self._timeout_s if timeout_s is None else timeout_s
         job_id = uuid7().hex()
         batch = Batch(
             batch_id=uuid7().hex(),
@@ -53,41 +62,13 @@ class Direct:
             confirmation=self._confirmation,
         )
         began = time.monotonic()
-        ends_at = began + limit_s
-        outcome: Outcome | None = None
-        maybe_sent = False
-        try:
-            async with asyncio.timeout(limit_s):
-                for attempt in range(1, _TRIES + 1):
-                    outcome = await self._sink.send(batch)
-                    maybe_sent = maybe_sent or outcome.maybe_sent
-                    if outcome.error_type is None or not _may_pass(outcome):
-                        break
-                    wait_s = max(outcome.retry_after_s or 0.0, random.uniform(0.2, 1.0) * attempt)  # noqa: S311
-                    if attempt == _TRIES or time.monotonic() + wait_s > ends_at:
-                        break
-                    await asyncio.sleep(wait_s)
-        except TimeoutError:
-            maybe_sent = True
-            log.warning("attempt.failed", stage="sending", error_type="read_timeout", jobs=1)
-        if outcome is not None and not outcome.ok and maybe_sent:
+        tries = await self._try(batch, self._timeout_s if timeout_s is None else timeout_s)
+        outcome = tries.outcome
+        if outcome is not None and not outcome.ok and tries.maybe_sent:
             # One of the tries may have arrived, whatever became of the last.
             outcome = outcome.model_copy(update={"maybe_sent": True})
-        if outcome is not None and outcome.ok:
-            log.info(
-                "batch.delivered",
-                job_ids=(job_id,),
-                outcome=outcome.confirmation,
-                attempt=attempt,
-                http_status=outcome.http_status,
-                duration_s=round(outcome.duration_s, 4),
-                queue_age_s=round(time.monotonic() - began, 3),
-                redelivered=maybe_sent,
-                jobs=1,
-                bytes=job.payload.size_bytes,
-            )
-        elif outcome is not None:
-            log.warning("attempt.failed", stage="sending", error_type=outcome.error_type, jobs=1)
+        if outcome is not None:
+            _log(batch, outcome, tries, time.monotonic() - began)
         return Receipt(
             job_id=job_id,
             deduplicated=False,
@@ -99,6 +80,44 @@ class Direct:
             waited_out=outcome is None,
             kept=False,
         )
+
+    async def _try(self, batch: Batch, limit_s: float) -> _Tries:
+        tries = _Tries()
+        ends_at = time.monotonic() + limit_s
+        try:
+            async with asyncio.timeout(limit_s):
+                for attempt in range(1, _TRIES + 1):
+                    tries.attempt = attempt
+                    outcome = tries.outcome = await self._sink.send(batch)
+                    tries.maybe_sent = tries.maybe_sent or outcome.maybe_sent
+                    if outcome.error_type is None or not _may_pass(outcome):
+                        break
+                    wait_s = max(outcome.retry_after_s or 0.0, random.uniform(0.2, 1.0) * attempt)  # noqa: S311
+                    if attempt == _TRIES or time.monotonic() + wait_s > ends_at:
+                        break
+                    await asyncio.sleep(wait_s)
+        except TimeoutError:
+            tries.maybe_sent = True
+            log.warning("attempt.failed", stage="sending", error_type="read_timeout", jobs=1)
+        return tries
+
+
+def _log(batch: Batch, outcome: Outcome, tries: _Tries, age_s: float) -> None:
+    if not outcome.ok:
+        log.warning("attempt.failed", stage="sending", error_type=outcome.error_type, jobs=1)
+        return
+    log.info(
+        "batch.delivered",
+        job_ids=batch.job_ids,
+        outcome=outcome.confirmation,
+        attempt=tries.attempt,
+        http_status=outcome.http_status,
+        duration_s=round(outcome.duration_s, 4),
+        queue_age_s=round(age_s, 3),
+        redelivered=tries.maybe_sent,
+        jobs=1,
+        bytes=batch.payloads[0].size_bytes,
+    )
 
 
 def _may_pass(outcome: Outcome) -> bool:

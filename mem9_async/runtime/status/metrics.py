@@ -28,6 +28,9 @@ from mem9_async.models.status_snapshot import (
 _PREFIX = "mem9_async_"
 _HEALTH = ("ok", "degraded", "failed", "not_remembering")
 _CIRCUITS = ("closed", "open", "half_open")
+_REFUSED = ("disk_full", "journal_error", "queue_full")
+_SEQUENCE = ("gap", "step_back")
+_DEAD = ("deadline_exceeded", "payload_mismatch", "rejected", "worker_crash")
 _PARKED = ("auth", "key_missing", "quota_exhausted")
 _SILENT = ("llm_failing", "no_llm", "unknown")
 _COUNTED = {
@@ -102,8 +105,8 @@ def _jobs(totals: Totals) -> Iterator[Metric]:
 def _journal(snapshot: StatusSnapshot) -> Iterator[Metric]:
     counts, disk = snapshot.counts, snapshot.disk
     states = {
-        "waiting": counts.waiting,
-        "retrying": counts.retrying,
+        "available": counts.available,
+        "retryable": counts.retryable,
         "in_flight": counts.in_flight,
         "parked": counts.parked,
         "taken": counts.taken,
@@ -131,13 +134,14 @@ def _journal(snapshot: StatusSnapshot) -> Iterator[Metric]:
 def _work(snapshot: StatusSnapshot) -> Iterator[Metric]:
     work = snapshot.work
     yield _counter("journal_rows_lost", "Jobs that damaged journals had lost.", work.rows_lost)
-    yield _counters("jobs_rejected", "Stores refused.", "reason", work.refused)
-    yield _counters("jobs_dead", "Dead letters made.", "error_type", work.dead)
+    yield _counters("jobs_rejected", "Stores refused.", "reason", work.refused, _REFUSED)
+    yield _counters("jobs_dead", "Dead letters made.", "error_type", work.dead, _DEAD)
     yield _counters(
         "events_out_of_sequence",
         "Events of agents' runs whose number does not follow the one before.",
         "reason",
         work.out_of_sequence,
+        _SEQUENCE,
     )
     yield _attempts(work)
     yield _histogram("accept_duration_seconds", "Wait of a store's caller.", work.accept_s)
@@ -157,6 +161,8 @@ def _where_it_goes(snapshot: StatusSnapshot) -> Iterator[Metric]:
     yield _gauge("in_flight_batches", "Requests under way.", snapshot.batches_in_flight)
     parked = Counter(space.reason for space in snapshot.parked_spaces)
     yield _gauges("spaces_parked", "Spaces that wait for the outside.", "reason", parked, _PARKED)
+    yield _gauge("held", "Whether a person holds everything back.", snapshot.held_since is not None)
+    yield _gauge("spaces_held", "Spaces that a person holds back.", len(snapshot.held_spaces))
     silent = Counter(space.reason for space in snapshot.silent_spaces)
     yield _gauges(
         "spaces_not_remembering",
@@ -191,10 +197,14 @@ def _gauges(
     return family
 
 
-def _counters(name: str, text: str, label: str, reasons: Iterable[Reason]) -> Metric:
+def _counters(
+    name: str, text: str, label: str, reasons: Iterable[Reason], always: Iterable[str] = ()
+) -> Metric:
+    """As _gauges(). One that began with its first event would hide that from increase()."""
     family = CounterMetricFamily(_PREFIX + name, text, labels=[label])
-    for each in reasons:
-        family.add_metric([each.reason], each.count)
+    values = {**dict.fromkeys(always, 0), **{each.reason: each.count for each in reasons}}
+    for key in sorted(values):
+        family.add_metric([key], values[key])
     return family
 
 

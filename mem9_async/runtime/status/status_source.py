@@ -10,6 +10,7 @@ from mem9_async.models.status_snapshot import (
     Circuit,
     Disk,
     HealthState,
+    HeldSpace,
     JobCounts,
     ParkedSpace,
     SilentSpace,
@@ -18,6 +19,7 @@ from mem9_async.models.status_snapshot import (
 )
 from mem9_async.queue.circuit import CircuitState, Endpoints
 from mem9_async.queue.clock import SteadyClock
+from mem9_async.queue.holds import Holds
 from mem9_async.queue.journal.census import Census
 from mem9_async.queue.lanes import Lanes
 from mem9_async.queue.parking import Parking
@@ -55,6 +57,7 @@ class StatusSource:
         lanes: Lanes,
         endpoints: Endpoints,
         parking: Parking,
+        holds: Holds,
         watch: Watch,
         health: Health,
         tally: Tally,
@@ -66,6 +69,7 @@ class StatusSource:
         self._lanes = lanes
         self._endpoints = endpoints
         self._parking = parking
+        self._holds = holds
         self._watch = watch
         self._health = health
         self._tally = tally
@@ -111,6 +115,7 @@ class StatusSource:
             durability=storage.durability,
             durability_reason=storage.reason or storage.weakness,
             journal_id=storage.journal.file.journal_id,
+            journal_file=storage.claim.path.stem if storage.claim else None,
             health=self._health_state(silent),
             health_reason=self._health.reason,
             depth=lanes.depth,
@@ -127,6 +132,8 @@ class StatusSource:
             worker_restarts=restarts,
             parked_spaces=tuple(parked[:LISTED_MOST]),
             parked_spaces_more=max(0, len(parked) - LISTED_MOST),
+            held_since=self._held_since(drift_s),
+            held_spaces=self._held(drift_s)[:LISTED_MOST],
             silent_spaces=silent[:LISTED_MOST],
             circuits=self._circuits(drift_s),
             work=replace(
@@ -152,15 +159,18 @@ class StatusSource:
         )
 
     def _counts(self, dead: int) -> JobCounts:
-        lanes, parks = self._lanes, {park.space_id for park in self._parking.all()}
+        lanes = self._lanes
+        parks = {park.space_id for park in self._parking.all()} | self._holds.all().keys()
+        if self._holds.everything_since is not None:
+            parks = {space.space_id for space in lanes.spaces()}
         batched = self._census.batched()
         in_flight = sum(each.in_flight for each in batched)
         retrying = sum(each.retrying for each in batched if each.space_id not in parks)
         parked = sum(lanes.space_depth(space_id) for space_id in parks)
         parked -= sum(each.in_flight for each in batched if each.space_id in parks)
         return JobCounts(
-            waiting=max(0, lanes.depth - in_flight - retrying - parked),
-            retrying=retrying,
+            available=max(0, lanes.depth - in_flight - retrying - parked),
+            retryable=retrying,
             in_flight=in_flight,
             parked=max(0, parked),
             taken=len(self._watch),
@@ -180,6 +190,20 @@ class StatusSource:
             )
             for park in self._parking.all()
         ]
+
+    def _held_since(self, drift_s: float) -> float | None:
+        since = self._holds.everything_since
+        return None if since is None else round(since + drift_s, 3)
+
+    def _held(self, drift_s: float) -> tuple[HeldSpace, ...]:
+        return tuple(
+            HeldSpace(
+                space=self._parking.fingerprint(space_id),
+                since=round(since + drift_s, 3),
+                jobs=self._lanes.space_depth(space_id),
+            )
+            for space_id, since in sorted(self._holds.all().items())
+        )
 
     def _silent(self) -> tuple[SilentSpace, ...]:
         silent = self._watch.silent_spaces()

@@ -174,7 +174,7 @@ class Rotation:
     def _follow(self, old_id: int, new_id: int, agent_id: str, *, ask: bool) -> None:
         heir = self._heirs.get(old_id)
         if heir is None or heir.new_id != new_id:
-            heir = self._heirs[old_id] = _Heir(new_id, self._journal.last_seq)
+            heir = self._heirs[old_id] = _Heir(new_id, self._journal.numbering.last_seq)
         same_key = self._readdress.same_key(old_id, new_id)
         heir.good = heir.good or (same_key and self._has_served(new_id))
         if heir.good:

@@ -93,11 +93,19 @@ class LaneLoader:
 
     def reload(self, lane_ids: set[int]) -> None:
         """Read again what the journal holds for these lanes: it has changed under them."""
+        self.reload_lanes(lane_ids)
+        self.recount()
+
+    def recount(self) -> None:
+        """Look again whose dead letters there are; costs as much as there are."""
+        self._news.dead(self._reports.dead_spaces())
+
+    def reload_lanes(self, lane_ids: set[int]) -> None:
+        """Read the lanes again, and nothing else."""
         now = self._clock.now()
         found = {backlog.lane_id: backlog for backlog in self._recovery.backlogs(lane_ids)}
         for lane_id in lane_ids:
             self._lanes.reloaded(lane_id, found.get(lane_id), now)
-        self._news.dead(self._reports.dead_spaces())
 
     def adopting(self, lane_ids: set[int]) -> None:
         """A part of another's jobs has come: hold what was parked, line up the rest."""

@@ -24,39 +24,47 @@ def retry_sentence(
         return _other_words(reason, suggestions, retryable=retryable)
     wait = _duration(after_s) if retryable else ""
     if reason == "pending_writes":
-        if not retryable:
-            return (
-                "Matching memories have not reached mem9 yet; use the ones under `pending`,"
-                " do not search again for them."
-            )
-        return (
-            "Matching memories are still on their way; use the ones under `pending`"
-            f" and search again {f'in {wait}' if wait else 'in a later turn'}."
-        )
+        return _on_their_way(wait, retryable=retryable)
     if reason == "rate_limited":
         if not retryable:
             return "mem9 is rate limiting; do not search again in this turn."
         return f"mem9 is rate limiting; search again {f'in {wait}' if wait else 'a little later'}."
     if reason == "quota_denied":
-        told = ", and tell the user what `user_message` says" if user_message else ""
-        return (
-            "mem9 denied the search for quota; do not search again"
-            f"{f' for {wait}' if wait else ''}{told}."
-        )
+        return _denied(wait, user_message=user_message)
     if reason == "unavailable":
-        return _without_it(
-            "Memory could not be searched, which does not mean that it is empty",
-            f"try again in {wait}" if wait else "try again later",
-            retryable=retryable,
-        )
+        happened = "Memory could not be searched, which does not mean that it is empty"
+        again = f"try again in {wait}" if wait else "try again later"
+        return _without_it(happened, again, retryable=retryable)
     if reason == "timeout":
-        return _without_it(
-            "mem9 did not answer in time, which does not mean that memory is empty",
-            f"try again in {wait}" if wait else "try again once",
-            retryable=retryable,
-        )
+        happened = "mem9 did not answer in time, which does not mean that memory is empty"
+        again = f"try again in {wait}" if wait else "try again once"
+        return _without_it(happened, again, retryable=retryable)
     if reason == "unauthorized":
         return "mem9 refused the API key; do not search again until someone has corrected it."
+    return _refused(status)
+
+
+def _on_their_way(wait: str, *, retryable: bool) -> str:
+    if not retryable:
+        return (
+            "Matching memories have not reached mem9 yet; use the ones under `pending`,"
+            " do not search again for them."
+        )
+    return (
+        "Matching memories are still on their way; use the ones under `pending`"
+        f" and search again {f'in {wait}' if wait else 'in a later turn'}."
+    )
+
+
+def _denied(wait: str, *, user_message: bool) -> str:
+    told = ", and tell the user what `user_message` says" if user_message else ""
+    return (
+        "mem9 denied the search for quota; do not search again"
+        f"{f' for {wait}' if wait else ''}{told}."
+    )
+
+
+def _refused(status: int | None) -> str:
     if status is not None and (status in _REDIRECTS or status in _WRONG_ADDRESS):
         return (
             f"No mem9 answers at this address (status {status}); do not search again,"

@@ -1,5 +1,6 @@
 """A plugin process without the SDK: answers in the SDK's form, and misbehaves when asked to."""
 
+from typing import Any
 import json
 import os
 import sys
@@ -17,7 +18,7 @@ def stream(call_id: str, kind: str, data: dict[str, object]) -> None:
     say({"event": "session", "session_id": call_id, "data": {"type": kind, "data": data}})
 
 
-def answer(call_id: str, data: dict) -> None:
+def answer(call_id: str, data: dict[str, Any]) -> None:
     """Do what the tool's name says."""
     if data["action"] == "validate_tool_credentials":
         if data["credentials"].get("key") == "good":
@@ -47,15 +48,16 @@ def answer(call_id: str, data: dict) -> None:
     if tool == "fail":
         stream(call_id, "error", {"error_type": "ValueError", "message": "boom"})
         return
-    for kind, message in (
+    messages: tuple[tuple[str, dict[str, object]], ...] = (
         ("text", {"text": "one "}),
         ("text", {"text": "two"}),
         ("variable", {"variable_name": "ok", "variable_value": False, "stream": False}),
         ("variable", {"variable_name": "ok", "variable_value": True, "stream": False}),
         ("json", {"json_object": {"tool": tool, "got": parameters, "user": data["user_id"]}}),
         ("json", {"json_object": {"env": os.environ.get("MEM9_ASYNC_LINGER_MS")}}),
-    ):
-        stream(call_id, "stream", {"type": kind, "message": message, "meta": None})
+    )
+    for kind, said in messages:
+        stream(call_id, "stream", {"type": kind, "message": said, "meta": None})
 
 
 say({"version": "0.1.0", "type": "plugin", "name": "fake"})

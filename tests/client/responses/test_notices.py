@@ -46,7 +46,7 @@ def test_mem9s_own_message_wins() -> None:
 def test_a_key_that_mem9_repeats_is_not_passed_on() -> None:
     """What the agent reads is kept by Dify; the link to open stays as sent."""
     link = f"https://mem9.ai/plan?for={KEY}"
-    action = {"type": "openUrl", "url": link}
+    action: JsonValue = {"type": "openUrl", "url": link}
     message = f"The key {KEY} has used 80%: {link}"
 
     told = notice({**state(), "recommendedAction": action}, message=message)

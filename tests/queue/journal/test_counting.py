@@ -184,7 +184,7 @@ def test_what_is_adopted_is_counted_as_what_it_is(desk: Desk, tmp_path: Path) ->
     counters = desk.journal.counters()
     assert (counters["adopted"], counters["delivered"], counters["dead"]) == (4, 2, 1)
     takes = Takes(desk.journal)
-    takes.lost([take.row for take in takes.all()], "server_restarted", START)
+    takes.lost([take.row for take in takes.all(START)], "server_restarted", START)
     assert (desk.journal.counters()["delivered"], desk.pending()) == (0, 3)
     assert _balanced(desk)
 
@@ -199,7 +199,7 @@ def test_what_is_read_out_of_a_damaged_journal_is_counted_as_what_it_is(tmp_path
         pass
     damaged.journal.close()
 
-    saved, lost = salvage(damaged.path, tmp_path / "rescued.db", sealer=SEALER)
+    saved, lost = salvage(tmp_path / "damaged.db", tmp_path / "rescued.db", sealer=SEALER)
 
     desk = Desk(tmp_path / "rescued.db")
     assert (saved, lost) == (5, 0)

@@ -32,15 +32,20 @@ def _flip(desk: Desk, table: str, column: str, where: str, rng: random.Random) -
     )
 
 
+def _bit_flipped(value: bytes, rng: random.Random) -> bytes:
+    changed = bytearray(value)
+    bit = rng.randrange(len(changed) * 8)
+    changed[bit // 8] ^= 1 << (bit % 8)
+    return bytes(changed)
+
+
 def _flipped(value: bytes | int | float, rng: random.Random) -> bytes | int | float:
     if isinstance(value, bytes):
-        changed = bytearray(value)
-        bit = rng.randrange(len(changed) * 8)
-        changed[bit // 8] ^= 1 << (bit % 8)
-        return bytes(changed)
+        return _bit_flipped(value, rng)
     form = ">q" if isinstance(value, int) else ">d"
     while True:
-        (changed_number,) = struct.unpack(form, _flipped(struct.pack(form, value), rng))
+        changed_number: int | float
+        (changed_number,) = struct.unpack(form, _bit_flipped(struct.pack(form, value), rng))
         if math.isfinite(changed_number):  # SQLite keeps no other
             return changed_number
 

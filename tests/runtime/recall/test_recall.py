@@ -39,7 +39,7 @@ class _Searching:
         self._finds = finds
         self.app.client.search = self._search  # type: ignore[method-assign]
 
-    async def _search(self, query: SearchQuery, *, timeout_s: float) -> SearchResult:
+    async def _search(self, query: SearchQuery, *, timeout_s: float | None = None) -> SearchResult:
         self.asked.append(query)
         found = self._finds(query)
         return SearchResult(effective_query=query.query, memories=found, available=len(found))
@@ -126,7 +126,7 @@ async def test_a_run_is_prepared_with_what_is_known_here_whatever_mem9_does(
 ) -> None:
     """Once the time is up, or it has failed; the same agent's pending writes are always told."""
     app = App(quick(tmp_path), open_storage(quick(tmp_path), tmp_path))
-    app.client.search = mem9  # type: ignore[method-assign]
+    app.client.search = mem9  # type: ignore[method-assign, assignment]
     told = job("I mend bicycles")
     other = told.lane.model_copy(update={"agent_id": "another"})
     for each in (told, told.model_copy(update={"lane": other})):

@@ -53,6 +53,7 @@ def test_the_figures_are_those_of_the_snapshot() -> None:
     assert value("spaces_parked", reason="auth") == 0
     assert value("circuits", state="open") == 1
     assert value("jobs_rejected_total", reason="queue_full") == 3
+    assert value("jobs_rejected_total", reason="disk_full") == 0
     assert value("jobs_dead_total", error_type="rejected") == 2
     assert value("events_out_of_sequence_total", reason="gap") == 5
     labels = {"outcome": "retry", "status_class": "5xx", "error_type": "unavailable"}

@@ -30,6 +30,8 @@ SOON: dict[str, object] = {
     "park_quota_initial": 0.01,
     "park_quota_max": 0.02,
     "circuit_max_open_ms": 2,
+    "retry_budget_ratio": 1.0,
+    "retry_budget_tokens": 1_000.0,
 }
 HANG_S = 120.0
 
@@ -98,7 +100,7 @@ async def test_each_job_is_counted_in_its_state(tmp_path: Path) -> None:
     _checked([told, *stage.seen])
     (parked,) = told.parked_spaces
     assert (parked.reason, parked.jobs, parked.http_status) == ("quota_exhausted", 2, 402)
-    parking = stage.app.parking
+    parking = stage.app.parts.parking
     (park,) = parking.all()
     assert parked.space == parking.fingerprint(park.space_id)
     assert parked.since <= told.taken_at < parked.next_probe_at
@@ -113,21 +115,20 @@ async def test_no_job_is_nowhere_or_twice_whatever_mem9_answers(tmp_path: Path, 
     """Accepted + adopted = delivered + dead + discarded + expired + present, at every request."""
     chance = random.Random(seed)
     left_behind(tmp_path, *(f"left {number}" for number in range(7)))
-    before_that = [TAKEN, TAKEN, REFUSED, AWAY, DENIED, failure(ErrorType.TOO_LARGE, status=413)]
-    stage = _Stage(tmp_path, lambda batch: chance.choice(before_that), **SOON)
+    answers = [TAKEN, TAKEN, REFUSED, AWAY, DENIED, failure(ErrorType.TOO_LARGE, status=413)]
+    stage = _Stage(tmp_path, lambda batch: chance.choice(answers), **SOON)
     stage.app.start()
     for number in range(60):
         stage.store(job(f"{number % 50}", session=f"s{number % 7}", key=f"k{number % 3}"))
         await asyncio.sleep(0)
     await stage.until(lambda told: not told.depth)
     now = stage.app.clock.now()
-    reports = stage.app._reports
-    for space_id in (stage.app.storage.journal.addresses.know_space(space("k0")),):
-        stage.app._reporting.replay(space_id, None, now)
-        assert reports.dead(space_id) == 0
+    space_id = stage.app.storage.journal.addresses.know_space(space("k0"))
+    stage.app.parts.reporting.replay(space_id, None, now)
     _checked([stage.look()])
     await stage.until(lambda told: not told.depth)
-    Retention(stage.app.storage.journal).forget_dead(now + 10, retention_s=1.0, max_bytes=10**9)
+    later = stage.app.clock.now() + 100
+    Retention(stage.app.storage.journal).forget_dead(later, retention_s=1.0, max_bytes=10**9)
     told = stage.look()
     await stage.app.aclose()
 
@@ -146,7 +147,9 @@ async def test_what_mem9_lost_is_on_its_way_again(tmp_path: Path) -> None:
     assert told.totals.delivered == 2
     takes = Takes(stage.app.storage.journal)
     await stage.app.halt()
-    stage.app.loader.reload(takes.lost([each.row for each in takes.all()], "server_restarted", 0))
+    stage.app.parts.loader.reload(
+        takes.lost([each.row for each in takes.all(0.0)], "server_restarted", 0)
+    )
     lost = stage.look()
     await stage.app.aclose()
 
@@ -178,7 +181,7 @@ async def test_an_address_is_told_without_what_may_be_secret(tmp_path: Path) -> 
     urls = ["https://user:pw@mem9.test:8443/space/s3cret?key=1", "http://[::1]:80", "http://[", ""]
     stage = _Stage(tmp_path, lambda batch: TAKEN)
     for url in urls:
-        stage.app._endpoints.admit(url, 0.0, retry=False)
+        stage.app.parts.endpoints.admit(url, 0.0, retry=False)
     shown = [circuit.endpoint for circuit in stage.look().circuits]
     await stage.app.aclose()
 

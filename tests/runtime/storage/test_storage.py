@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -12,8 +13,9 @@ from mem9_async.models.job import Message, NewJob, Turn
 from mem9_async.models.space import Lane, Space
 from mem9_async.queue.claims import claim_orphans
 from mem9_async.queue.journal import JournalFile
+from mem9_async.runtime.storage import mounts
 from mem9_async.runtime.storage.paths import journal_directory, key_file
-from mem9_async.runtime.storage.storage import Storage, mounts, open_claimed, open_storage
+from mem9_async.runtime.storage.storage import Storage, open_claimed, open_storage
 from mem9_async.settings import Settings
 from tests.faults.damage import damage_once
 
@@ -31,7 +33,7 @@ def _plain_structlog() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-def _settings(data: Path, **more: object) -> Settings:
+def _settings(data: Path, **more: Any) -> Settings:
     return Settings(data_dir=data, **more)
 
 

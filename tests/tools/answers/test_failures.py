@@ -103,7 +103,7 @@ def test_an_address_that_is_too_long_for_a_gateway_is_told_as_that(status: int) 
     failure = failures.of_outcome(outcome)
 
     assert failure.code == "query_too_long"
-    assert "shorter" in failure.error
+    assert "shorter" in str(failure.error)
     assert failure.retry is not None
     assert (failure.retry.reason, failure.retry.retryable) == ("invalid_request", False)
 

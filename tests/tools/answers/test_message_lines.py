@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,7 @@ def store_answer() -> Answer:
     return store.accepted(job({"content": "x"}), receipt())
 
 
-def split(rendered: str) -> list[dict[str, object]]:
+def split(rendered: str) -> list[dict[str, Any]]:
     """Return the messages in *rendered*, checking its frame."""
     assert rendered.endswith("\n\n")
     texts = rendered.removesuffix("\n\n").split("\n\n")

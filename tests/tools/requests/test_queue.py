@@ -26,7 +26,7 @@ class TestQueue:
 
     def test_sends_no_other_persons_dead_letters(self) -> None:
         """One's own is named by the job_id that its store was answered with."""
-        asked = {"action": "retry_dead"}
+        asked: dict[str, object] = {"action": "retry_dead"}
         with pytest.raises(InvalidRequest) as refused:
             question_of(call(asked, isolation="per_user"))
 

@@ -1,5 +1,7 @@
 """What may go together in a memory_store call."""
 
+from typing import Any
+
 import pytest
 
 from mem9_async.models.errors import InvalidRequest
@@ -10,7 +12,7 @@ from tests.tools.fakes import call
 MAX_BYTES = 48 * 1024
 
 
-def job(parameters: dict[str, object], **credentials: object) -> NewJob:
+def job(parameters: dict[str, object], **credentials: Any) -> NewJob:
     """Parse *parameters* as the tool does."""
     return store.new_job(call(parameters, **credentials), max_bytes=MAX_BYTES)
 
@@ -121,7 +123,7 @@ class TestMessages:
 
     def test_and_content_together_are_refused(self) -> None:
         """mem9 takes one or the other."""
-        both = {"content": "x", "messages": [{"role": "user", "content": "y"}]}
+        both: dict[str, object] = {"content": "x", "messages": [{"role": "user", "content": "y"}]}
 
         assert refused(both) == "content_and_messages"
 

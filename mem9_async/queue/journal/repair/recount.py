@@ -1,7 +1,7 @@
 """Counters that fit what was saved: of a damaged journal, not even the counts can be believed."""
 
 from mem9_async.queue.journal.file import JournalFile
-from mem9_async.queue.journal.journal import COUNTED_TO, OWN_FIRST_SEQ
+from mem9_async.queue.journal.numbering import COUNTED_TO, OWN_FIRST_SEQ
 
 
 def recount(file: JournalFile, *, lost: int) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mem9_async.models.job import JobState
 from mem9_async.models.outcome import ErrorType
 from mem9_async.queue.journal.repair.consistency import mend
 from tests.queue.builders import HOUR_S, START, failure, job
@@ -63,12 +64,12 @@ def test_a_dead_letter_stays_one(desk: Desk) -> None:
     desk.journal.bury(batch.row, failure(ErrorType.REJECTED), now=START)
 
     assert _recovered(desk) == []
-    assert desk.stats().counts["dead"] == 1
+    assert desk.stats().counts[JobState.DEAD] == 1
 
     desk.journal.file.db.execute("UPDATE jobs SET state = 0")
 
     assert _recovered(desk) == []
-    assert desk.stats().counts["dead"] == 1
+    assert desk.stats().counts[JobState.DEAD] == 1
 
 
 def test_jobs_whose_space_is_gone_are_set_aside(desk: Desk) -> None:
