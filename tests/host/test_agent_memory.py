@@ -12,6 +12,7 @@ from mem9_async.devserver.server import DevServer
 from tests.faults.record import Record
 from tests.faults.scripts import accept
 from tests.faults.server import FaultServer
+from tests.host.caller import said
 from tests.host.conftest import Stage
 from tests.host.process import QUICK, credentials, eventually, plugin, until
 from tests.host.scripted import NOTHING, Reply
@@ -68,19 +69,18 @@ class Runtime:
         (told,) = answer.objects
         assert isinstance(told, dict)
         if told != NONE_KNOWN:
+            assert told["status"] == "ready"
             size = len(str(told["content"]).encode())
-            assert (told["status"], told["content_bytes"]) == ("ready", size)
+            assert told["content_bytes"] == size
             assert 1 <= size <= max_bytes
         return told
 
-    async def search(self, query: str) -> list[JsonValue]:
+    async def search(self, query: str) -> list[object]:
         """What memory_search shows the same user."""
         answer = await self._host.invoke(
             "memory_search", {"query": query}, self._keys, user_id=self._subject
         )
-        found = answer.json["memories"]
-        assert isinstance(found, list)
-        return [memory["content"] for memory in found if isinstance(memory, dict)]
+        return [memory["content"] for memory in said(answer)["memories"]]
 
 
 @pytest.mark.asyncio(loop_scope="module")

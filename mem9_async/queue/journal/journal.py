@@ -96,16 +96,11 @@ class Journal:
         failpoints.hit("append.committed")
         return appended
 
-    def knows_event(self, job: NewJob) -> bool:
-        """Whether *job* is an event that was taken already; writes nothing."""
-        event = self.observed.digest(job)
-        return event is not None and self.observed.job_of(event) is not None
-
     def _append(self, job: NewJob, now: float) -> Appended:
         known = self.addresses.know(job.lane)
         data = to_json(job.payload)
         size = job.payload.size_bytes
-        event = self.observed.digest(job)
+        event = self.observed.event_of(job)
         if event is not None and (before := self.observed.job_of(event)) is not None:
             return _appended(before, known, size, deduplicated=True)
         dedup = event or self.sealer.digest(data, 16)

@@ -30,14 +30,18 @@ class Observed:
         self._addresses = addresses
         self._sealer = sealer
 
-    def digest(self, job: NewJob) -> bytes | None:
-        """The keyed hash of the event that *job* is, and of its lane; None when it is none."""
+    def knows(self, job: NewJob) -> bool:
+        """Whether *job* is an event that was taken already; writes nothing."""
+        event = self.event_of(job)
+        return event is not None and self.job_of(event) is not None
+
+    def event_of(self, job: NewJob) -> bytes | None:
+        """What the job's event is known by; None for a job that is none."""
         if job.event_id is None:
             return None
-        # Not the lane's own digest: its row is gone when its last job is.
         named = [*job.lane.model_dump(mode="json", exclude={"space"}).values(), job.event_id]
-        place = self._addresses.space_digest(job.lane.space)
-        return self._sealer.digest(place + to_json(named), 16)
+        space = self._addresses.space_digest(job.lane.space)
+        return self._sealer.digest(space + to_json(named), 16)
 
     def job_of(self, digest: bytes) -> bytes | None:
         """The job that the event became; None when it was never taken, or long ago."""

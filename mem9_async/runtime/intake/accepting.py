@@ -182,7 +182,7 @@ class Accepting:
 
     def _is_known(self, job: NewJob) -> bool:
         try:
-            return self._storage.journal.knows_event(job)
+            return self._storage.journal.observed.knows(job)
         except JournalError:
             return False  # what is wrong shows when it is written
 

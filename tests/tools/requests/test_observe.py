@@ -93,7 +93,7 @@ def test_a_text_is_read_as_the_object() -> None:
 def test_what_cannot_be_an_event_is_refused(changes: dict[str, Any], code: str) -> None:
     """It was not sent by Dify's runtime, and an `accepted` would hide that."""
     with pytest.raises(InvalidRequest) as refused:
-        _seen(**changes)
+        _seen(None, **changes)
 
     assert refused.value.code == code
 
