@@ -1,6 +1,6 @@
 # Everything runs from a fresh clone: `make demo`, `make test`. Needs Python 3.12 and make.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage lint format bench chaos mem9 workflows host package serve doctor requirements clean
+.PHONY: help setup demo test coverage lint format bench chaos mem9 workflows browser host package serve doctor requirements clean
 
 # With pyenv, `.python-version` turns the `uv` of another Python into a shim that exits 127:
 # finding a uv proves nothing, running it does.
@@ -22,6 +22,7 @@ help:
 	@echo 'make chaos         the long fault runs'
 	@echo 'make mem9          the embedded mem9 beside a real one: SERVER=http://... KEY=...'
 	@echo 'make workflows     Dify workflow files through Dify's own engine and the plugin'
+	@echo 'make browser       the queue page in a real Chromium'
 	@echo 'make host          the same on a real plugin daemon: DAEMON=<its server> CLI=<its command line>'
 	@echo 'make package       dist/mem9_async-<version>.difypkg'
 	@echo 'make serve         the embedded mem9 alone'
@@ -80,6 +81,15 @@ workflows: setup .venv-workflows/.complete
 	$(UV) pip sync --quiet --python .venv-workflows/bin/python --require-hashes $<
 	@touch $@
 
+browser: setup .venv-browser/.complete
+	@$(PY) -m tests.browser --driver .venv-browser/bin/python $(ARGS)
+
+# Playwright brings a driver of 120 MB; the browser itself is the system's.
+.venv-browser/.complete: requirements-browser.txt $(filter .uv/bin/uv,$(UV))
+	$(UV) venv --quiet --clear --python $(PY) .venv-browser
+	$(UV) pip sync --quiet --python .venv-browser/bin/python --require-hashes $<
+	@touch $@
+
 host: setup
 	@$(PY) -m benchmarks.host $(if $(DAEMON),--daemon $(DAEMON)) $(if $(CLI),--cli $(CLI)) $(ARGS)
 
@@ -94,9 +104,10 @@ doctor: setup
 
 requirements: $(filter .uv/bin/uv,$(UV))
 	$(COMPILE) pyproject.toml --output-file requirements.txt >/dev/null
+	echo 'playwright==1.65.2' | $(COMPILE) - --output-file requirements-browser.txt >/dev/null
 	echo 'graphon==0.8.0' | $(COMPILE) - --output-file requirements-workflows.txt >/dev/null
 	$(COMPILE) --group dev --constraint requirements.txt --output-file requirements-dev.txt >/dev/null
 
 clean:
-	rm -rf .venv .venv-workflows .uv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.*
+	rm -rf .venv .venv-workflows .venv-browser .uv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -69,7 +69,7 @@ def short(seconds: float | None) -> str:
     """A latency as people say it."""
     if seconds is None:
         return "–"
-    return f"{seconds * 1000:.2g} ms" if seconds < 1 else f"{seconds:.3g} s"
+    return f"{seconds * 1000:.3g} ms" if seconds < 0.9995 else f"{seconds:.3g} s"
 
 
 def lines(snapshots: Sequence[StatusSnapshot]) -> tuple[Line, ...]:

@@ -99,6 +99,7 @@ class HandOverAsk(_Asked):
 
     do: Literal["hand_over"] = "hand_over"
     started_at: float
+    boot_id: str = Field(default="", pattern="^[0-9a-f]{0,32}$")  #: whom to ask how far it is
 
 
 Request = StatusAsk | ListAsk | ShowAsk | FindAsk | ChangeAsk | HoldAsk | ExportAsk | HandOverAsk

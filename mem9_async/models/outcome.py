@@ -109,6 +109,7 @@ class Outcome(BaseModel):
     notice: str | None = None
     memory_id: str | None = None
     duration_s: float = 0.0
+    attempt: int | None = None  #: of a dead letter: which attempt was its last
 
     @property
     def ok(self) -> bool:

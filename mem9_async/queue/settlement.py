@@ -87,7 +87,8 @@ class Settlement:
         now = attempt.at
         if decision.after_s:
             self._parking.park(frozen.space_id, outcome, decision, now)
-        self._journal.bury(frozen.row, outcome, now=now, attempt=attempt)
+        last = outcome.model_copy(update={"attempt": attempt.number})
+        self._journal.bury(frozen.row, last, now=now, attempt=attempt)
         self._lanes.settled(frozen.lane_id, now, size=frozen.size, gone=len(frozen.batch.job_ids))
         log.error(
             "job.dead_lettered",

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -41,6 +41,7 @@ _STORE_TIMEOUT_S = 10.0
 _LOOK_FOR_ROOM_EVERY_S = 0.02
 _GRACE_S = 5.0  # the loop's own deadline comes first; this one is for a loop that is stuck
 _VALIDATE_TIMEOUT_S = 10.0
+_OPERATE_TIMEOUT_S = 60.0
 _OBSERVE_TIMEOUT_S = 8.0  # Dify's agent waits for ten
 _CROSSING_S = 0.5  # of a limit that holds for the whole call
 _NOTHING_KEPT = (
@@ -329,6 +330,11 @@ class Plugin:
             return app.queue(command)
 
         return self._thread.call(report, timeout_s=_STORE_TIMEOUT_S)
+
+    def operate[T](self, work: Callable[[App], Coroutine[object, object, T]]) -> T:
+        """Do *work* on the loop for whoever operates the queue. Raises RuntimeUnavailable."""
+        app = self._app
+        return self._thread.call(lambda: work(app), timeout_s=_OPERATE_TIMEOUT_S)
 
     def validate(self, space: Space, caller_agent_id: str) -> None:
         """Make one authenticated request. Raises RequestFailed."""

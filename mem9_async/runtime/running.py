@@ -1,6 +1,7 @@
 """One loop thread and the app on it: begun, replaced, handed over, ended."""
 
 import asyncio
+from collections.abc import Coroutine
 from pathlib import Path
 
 import structlog
@@ -9,8 +10,9 @@ from mem9_async.boot import BOOT_ID, STARTED_AT
 from mem9_async.models.errors import RuntimeUnavailable
 from mem9_async.models.inspection import HandedOver, HandOverAsk
 from mem9_async.runtime.app import App
+from mem9_async.runtime.control.address import socket_path
 from mem9_async.runtime.control.control import Control
-from mem9_async.runtime.control.siblings import ask_to_hand_over
+from mem9_async.runtime.control.siblings import ask_to_hand_over, has_delivered
 from mem9_async.runtime.desk.desk import Unanswerable
 from mem9_async.runtime.loop_thread import LoopThread
 from mem9_async.runtime.publishing import Publishing
@@ -79,7 +81,10 @@ class Running:
             await asyncio.sleep(delay_s)
             await app.client.aclose()
 
-        task = asyncio.get_running_loop().create_task(close())
+        self._later(close())
+
+    def _later(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
@@ -112,11 +117,11 @@ class Running:
             raise Unanswerable("the journal is being handed over already")
         self._handing_over = True
         try:
-            return await self._handed_over(old)
+            return await self._handed_over(old, ask)
         finally:
             self._handing_over = False
 
-    async def _handed_over(self, old: App) -> HandedOver:
+    async def _handed_over(self, old: App, ask: HandOverAsk) -> HandedOver:
         await self._settled(old)
         fresh = fresh_storage(self._settings, self._working_directory, former=old.storage)
         if fresh is None:
@@ -126,11 +131,27 @@ class Running:
         await old.halt()
         # From here on without a pause: no store may come between the two.
         jobs, name = old.lanes.depth, old.storage.journal.file.name
-        self.begin(App(self._settings, fresh, tally=old.tally))
+        new = App(self._settings, fresh, tally=old.tally)
+        new.lanes.hold(None)
+        self.begin(new)
         old.storage.close()
+        self._later(self._goes_on(new, ask.boot_id, new.clock.now()))
         self.close_later(old, self._settings.wait_timeout_ms / 1000)
         log.warning("journal.handed_over", journal_id=name, jobs=jobs)
         return HandedOver(journal=name, jobs=jobs)
+
+    async def _goes_on(self, app: App, boot_id: str, handed_over_at: float) -> None:
+        """Deliver again once the younger process has delivered what it was given.
+
+        Else what a conversation says here from now on could come before that.
+        """
+        data = data_directory(self._settings.data_dir, self._working_directory)
+        path = socket_path(data, boot_id)
+        if not await has_delivered(path, until=handed_over_at, now=app.clock.now):
+            app.storage.adopts = True  # it is gone, and what it held is nobody's
+        if app.holds.everything_since is None:
+            app.lanes.release(None)
+            app.parts.deliverer.wake()
 
     async def _settled(self, app: App) -> None:
         """Begin nothing new, and wait for what is on its way; not for ever."""

@@ -1,17 +1,14 @@
 """The commands of `queue`: their options, and what they print. What they do is elsewhere."""
 
 import asyncio
-import json
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal
 
 import typer
 import uvloop
-from pydantic import JsonValue, ValidationError
-from rich.console import Console
-from rich.markup import escape
+from pydantic import ValidationError
 
 from mem9_async import settings as configuration
 from mem9_async.cli.queue import moving, tables, top
@@ -31,12 +28,11 @@ from mem9_async.cli.queue.options import (
     Yes,
 )
 from mem9_async.cli.queue.questions import count, listed, stories
+from mem9_async.cli.queue.saying import FINE, NOBODY, WRONG, console, json_line, number, told, usage
 from mem9_async.cli.queue.standing import Standing, standing
 from mem9_async.cli.queue.targets import Replies, Targets
 from mem9_async.models.inspection import ChangeAsk, HoldAsk, JobFilter
 from mem9_async.settings import Settings
-
-FINE, WRONG, USAGE, NOBODY = 0, 1, 2, 3
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -50,9 +46,9 @@ def status(*, data_dir: DataDir = None, as_json: Json = False) -> None:
     """How the queue stands: counts, ages, rates, parked spaces, health; a line a process."""
     found = _run(lambda: standing(Targets(_settings(data_dir))))
     if as_json:
-        _json(found.as_json())
+        json_line(found.as_json())
     else:
-        tables.print_standing(_console(), found)
+        tables.print_standing(console(), found)
     _leave(found)
 
 
@@ -63,7 +59,7 @@ def live(
 ) -> None:
     """The same, redrawn in place; q ends it."""
     targets = Targets(_settings(data_dir))
-    found = top.watch(_console(), lambda: uvloop.run(standing(targets)), every_s)
+    found = top.watch(console(), lambda: uvloop.run(standing(targets)), every_s)
     _leave(found)
 
 
@@ -86,9 +82,9 @@ def list_jobs(
     jobs, replies = _run(lambda: listed(Targets(_settings(data_dir)), wanted, limit, after))
     if as_json:
         for job in jobs:
-            _json(job.model_dump(mode="json"))
+            json_line(job.model_dump(mode="json"))
     else:
-        tables.print_jobs(_console(), jobs, more=len(jobs) == limit)
+        tables.print_jobs(console(), jobs, more=len(jobs) == limit)
     _end(replies)
 
 
@@ -103,7 +99,7 @@ def show(
 ) -> None:
     """All that happened to a job, or to each job of a reference; also to those that have gone."""
     if (job_id is None) == (reference is None):
-        _usage("give a job id, or --reference")
+        usage("give a job id, or --reference")
     if job_id is not None:
         _filter([job_id])  # says what a job id looks like
     found, replies = _run(
@@ -111,12 +107,12 @@ def show(
     )
     for story in found:
         if as_json:
-            _json(story.model_dump(mode="json", exclude_none=True))
+            json_line(story.model_dump(mode="json", exclude_none=True))
         else:
-            tables.print_story(_console(), story)
+            tables.print_story(console(), story)
     if not found and not replies.nobody:
         what = f"job {job_id}" if job_id else f"reference {reference}"
-        _told(f"Nothing is known of {what} (any more).")
+        told(f"Nothing is known of {what} (any more).")
         raise typer.Exit(WRONG)
     _end(replies)
 
@@ -157,7 +153,7 @@ def discard(
     """Take jobs out for good: these, or all that the filter matches. Not what is on its way."""
     wanted = _filter(job_ids, state, space, lane, error_type, reference, older_than)
     if wanted == JobFilter():
-        _usage("say which jobs: ids, or a filter such as --state dead")
+        usage("say which jobs: ids, or a filter such as --state dead")
     _change("discard", wanted, data_dir, as_json=as_json, yes=yes, what="discard {} for good")
 
 
@@ -176,12 +172,12 @@ def flush(
     wanted = _filter(job_ids, None, space, None, None, reference, None)
     replies = _run(lambda: Targets(settings).ask(ChangeAsk(do="flush", filter=wanted)))
     running = [reply for reply in replies.results if reply.running]
-    affected = sum(_number(reply.result, "affected") for reply in running)
+    affected = sum(number(reply.result, "affected") for reply in running)
     left = deliver_what_rests(settings, limit_s) if not running else 0
     if as_json:
-        _json({"affected": affected, "left": left})
+        json_line({"affected": affected, "left": left})
     else:
-        _told(f"{affected} job(s) of running plugins go now." if running else _left(left))
+        told(f"{affected} job(s) of running plugins go now." if running else _left(left))
     if left:
         raise typer.Exit(WRONG)
     _end(replies)
@@ -210,7 +206,7 @@ def export(
     written, replies = _run(
         lambda: moving.export(Targets(_settings(data_dir)), out, content=content)
     )
-    _told(f"{written} job(s) written.", stderr=out is None)
+    told(f"{written} job(s) written.", stderr=out is None)
     _end(replies)
 
 
@@ -223,9 +219,9 @@ def import_jobs(
     try:
         taken, left = moving.import_(_settings(data_dir), source)
     except moving.Unreadable as exc:
-        _told(str(exc), stderr=True)
+        told(str(exc), stderr=True)
         raise typer.Exit(WRONG) from exc
-    _told(f"{taken} job(s) taken back; {left} left out: mem9 had taken them, or they are equal.")
+    told(f"{taken} job(s) taken back; {left} left out: mem9 had taken them, or they are equal.")
 
 
 @app.command()
@@ -238,9 +234,9 @@ def dashboard(
 ) -> None:
     """A page that shows the queue and acts on it, for a browser on this machine."""
     try:
-        uvloop.run(serve_page(Targets(_settings(data_dir)), host, port, token=token, say=_told))
+        uvloop.run(serve_page(Targets(_settings(data_dir)), host, port, token=token, say=told))
     except OSError as exc:
-        _usage(f"{host}:{port} cannot be used: {exc.strerror or exc}")
+        usage(f"{host}:{port} cannot be used: {exc.strerror or exc}")
     except KeyboardInterrupt:
         pass
 
@@ -260,17 +256,17 @@ def _change(
         if replies.nobody:
             _end(replies)
         if not sys.stdin.isatty():
-            _usage(f"{matching} job(s) match; repeat it with --yes to {what.format('them')}")
+            usage(f"{matching} job(s) match; repeat it with --yes to {what.format('them')}")
         if not typer.confirm(f"This will {what.format(f'{matching} job(s)')}. Go on?"):
             raise typer.Exit(FINE)
     replies = _run(lambda: targets.ask(ChangeAsk(do=do, filter=wanted)))
-    affected = sum(_number(reply.result, "affected") for reply in replies.results)
-    skipped = sum(_number(reply.result, "skipped") for reply in replies.results)
+    affected = sum(number(reply.result, "affected") for reply in replies.results)
+    skipped = sum(number(reply.result, "skipped") for reply in replies.results)
     if as_json:
-        _json({"affected": affected, "skipped": skipped})
+        json_line({"affected": affected, "skipped": skipped})
     else:
         left = f", {skipped} left: they are on their way" if skipped else ""
-        _told(f"{affected} job(s){left}.")
+        told(f"{affected} job(s){left}.")
     _end(replies)
 
 
@@ -282,11 +278,11 @@ def _hold(
         isinstance(reply.result, dict) and reply.result.get("changed") for reply in replies.results
     )
     if as_json:
-        _json({"changed": changed, "space": space})
+        json_line({"changed": changed, "space": space})
     elif replies.results:
         what = f"space {space}" if space else "everything"
         state = "held back" if do == "pause" else "let go"
-        _told(f"{what} is {state}{'' if changed else ' already'}.")
+        told(f"{what} is {state}{'' if changed else ' already'}.")
     if space is not None and replies.results:
         return  # others do not know the space: that is no trouble
     _end(replies)
@@ -313,21 +309,16 @@ def _filter(
     try:
         return read_filter(job_ids, state, space, lane, error_type, reference, older_than)
     except (ValueError, ValidationError) as exc:
-        _usage(str(exc))
-
-
-def _usage(why: str) -> NoReturn:
-    _told(why, stderr=True)
-    raise typer.Exit(USAGE)
+        usage(str(exc))
 
 
 def _end(replies: Replies) -> None:
     """Say what went wrong, and leave with the code for it."""
     for reply in replies.problems:
         kind = "plugin" if reply.running else "journal"
-        _told(f"{kind} {reply.name}: {reply.problem}", stderr=True)
+        told(f"{kind} {reply.name}: {reply.problem}", stderr=True)
     if replies.nobody:
-        _told("No running plugin and no journal there.", stderr=True)
+        told("No running plugin and no journal there.", stderr=True)
         raise typer.Exit(NOBODY)
     if replies.problems:
         raise typer.Exit(WRONG)
@@ -342,22 +333,3 @@ def _leave(found: Standing) -> None:
 
 def _left(left: int) -> str:
     return f"{left} job(s) still wait." if left else "Nothing waits any more."
-
-
-def _number(told: JsonValue, name: str) -> int:
-    value = told.get(name) if isinstance(told, dict) else None
-    return value if isinstance(value, int) else 0
-
-
-def _json(value: JsonValue) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False))
-
-
-def _told(text: str, *, stderr: bool = False) -> None:
-    Console(stderr=stderr, soft_wrap=True, highlight=False).print(escape(text))
-
-
-def _console() -> Console:
-    console = Console(soft_wrap=True, highlight=False)
-    # Into a file or a pipe nothing is cut to the width of a terminal that is not there.
-    return console if console.is_terminal else Console(soft_wrap=True, highlight=False, width=500)

@@ -125,7 +125,7 @@ class Selection:
             space=space,
             age_s=round(max(0.0, now - found.accepted_at), 3),
             bytes=found.size,
-            attempts=found.attempts,
+            attempts=found.attempts or (why.attempt or 0 if why else 0),
             error_type=error_type,
             reference=self._journal.history.references([found.job_id]).get(found.job_id),
             next_attempt_in_s=round(max(0.0, (found.due_at or now) - now), 3) if waits else None,

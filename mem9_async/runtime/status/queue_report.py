@@ -174,7 +174,8 @@ class Reporting:
         )
 
     def _job(self, space_id: int, job_id: str, now: float) -> JobReport:
-        parked = self._parking.get(space_id) is not None
+        is_held = self._holds.since(space_id) is not None
+        parked = is_held or self._parking.get(space_id) is not None
         report = self._reports.find(space_id, job_id, parked=parked, now=now)
         if report is not None:
             return report

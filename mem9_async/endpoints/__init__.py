@@ -1,0 +1,1 @@
+"""Pages that Dify serves for the plugin, where a workspace has added them."""
