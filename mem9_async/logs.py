@@ -15,8 +15,9 @@ from typing import Any, Protocol
 
 import structlog
 from pydantic_core import to_json
+from structlog.typing import Processor
 
-from mem9_async.queue.uuid7 import uuid7
+from mem9_async.boot import BOOT_ID
 
 _MAX_LINE_BYTES = 4096
 _MAX_RELAYED = 20_000
@@ -70,7 +71,8 @@ class Relay:
             write(*self._records.popleft())
         if self._dropped and not self._records:
             dropped, self._dropped = self._dropped, 0
-            write("warning", to_json({"event": "log.suppressed", "suppressed": dropped}).decode())
+            record = {**_first_keys("log.suppressed", "warning"), "suppressed": dropped}
+            write("warning", to_json({**record, "boot_id": BOOT_ID}).decode())
         return bool(self._records)
 
 
@@ -136,17 +138,18 @@ class _Output:
     debug = info = warning = error = critical = msg
 
 
+def _first_keys(event: object, level: str) -> dict[str, object]:
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return {"event": event, "timestamp": now, "level": level}
+
+
 def _render(
     boot_id: str, version: str
 ) -> Callable[[object, str, Event], tuple[tuple[str, str], dict[str, object]]]:
     def render(
         logger: object, method: str, event: Event
     ) -> tuple[tuple[str, str], dict[str, object]]:
-        record: dict[str, object] = {
-            "event": event.pop("event"),
-            "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "level": method,
-        }
+        record = _first_keys(event.pop("event"), method)
         record.update((name, value) for name, value in event.items() if value is not None)
         record["boot_id"] = boot_id
         record["version"] = version
@@ -162,15 +165,14 @@ def _render(
 def configure(send: Callable[[str, str], None], *, level: str, version: str) -> None:
     """Send every event of at least *level* to *send(level, json)* from now on.
 
-    At debug all are sent; else frequent ones of level info are sampled.
+    At debug all are sent; else frequent ones of level info are sampled, and of a warning or an
+    error that repeats itself one in ten seconds is sent.
     """
-    sampling = [] if level == "debug" else [_Sample(time.monotonic)]
+    limits: list[Processor] = []
+    if level != "debug":
+        limits = [_RepeatLimit(time.monotonic), _Sample(time.monotonic)]
     structlog.configure(
-        processors=[
-            _RepeatLimit(time.monotonic),
-            *sampling,
-            _render(uuid7().hex()[-8:], version),
-        ],
+        processors=[*limits, _render(BOOT_ID, version)],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         logger_factory=lambda *args: _Output(send),
         cache_logger_on_first_use=True,

@@ -32,6 +32,9 @@ def _seconds(value: object) -> object:
 
 
 Seconds = Annotated[float, BeforeValidator(_seconds)]
+
+
+_FILES = ("log_file", "metrics_file")  # the case of a path matters
 KIB = 1024
 MIB = 1024 * KIB
 MINUTE_S = 60.0
@@ -101,7 +104,9 @@ class Settings(BaseSettings):
 
     # Telling
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_file: Path | None = None
     stats_interval_ms: int = Field(60_000, ge=100, le=3_600_000)
+    metrics_file: Path | Literal["off"] | None = None
 
     @field_validator("*", mode="before")
     @classmethod
@@ -109,6 +114,11 @@ class Settings(BaseSettings):
         """Take a value as people type it: spaces around, words of a choice in any case."""
         if not isinstance(value, str) or info.field_name in ("data_dir", "journal_key"):
             return value
+        if info.field_name in _FILES:
+            named = value.strip()
+            if named.lower() == "off":
+                return "off" if info.field_name == "metrics_file" else None
+            return named or None
         return value.strip().lower()
 
     @model_validator(mode="after")

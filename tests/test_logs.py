@@ -78,6 +78,31 @@ def test_at_debug_every_event_is_written(clock: _Clock) -> None:
     assert [line["number"] for line in lines] == list(range(350))
 
 
+def test_at_debug_no_warning_is_held_back(clock: _Clock) -> None:
+    """Whoever looks for one batch's failures would else not find them."""
+    lines = _configured("debug")
+    for number in range(30):
+        structlog.get_logger().warning("attempt.failed", error_type="dns_error", number=number)
+
+    assert [line["number"] for line in lines] == list(range(30))
+
+
+def test_records_that_nobody_takes_are_counted_in_a_record_like_the_others() -> None:
+    """With the keys by which logs are read."""
+    relay = logs.Relay()
+    for _ in range(20_003):
+        relay.send("info", "{}")
+    written: list[tuple[str, str]] = []
+    while relay.drain(lambda level, text: written.append((level, text))):
+        pass
+    level, text = written[-1]
+    line = json.loads(text)
+
+    assert len(written) == 20_001
+    assert (level, line["event"], line["suppressed"]) == ("warning", "log.suppressed", 3)
+    assert list(line)[:3] == ["event", "timestamp", "level"]
+
+
 def test_warnings_keep_their_ten_seconds(clock: _Clock) -> None:
     """One of a kind, and how many were held back."""
     lines = _configured("info")

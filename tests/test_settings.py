@@ -30,6 +30,26 @@ def test_values_that_can_be_used_are_read_and_nothing_is_told(
     assert (loaded.delivery_deadline, loaded.data_dir, problems) == (7_200.0, tmp_path, ())
 
 
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("off", "off"),
+        (" OFF ", "off"),
+        ("", None),
+        (" /Var/Lib/mem9.prom ", Path("/Var/Lib/mem9.prom")),
+        ("Offside.prom", Path("Offside.prom")),
+    ],
+)
+def test_a_file_is_a_path_as_typed_or_off(
+    monkeypatch: pytest.MonkeyPatch, typed: str, read: Path | str | None
+) -> None:
+    """The case of a path matters, that of `off` does not; nothing means the default."""
+    monkeypatch.setenv("MEM9_ASYNC_METRICS_FILE", typed)
+    loaded, problems = settings.load()
+
+    assert (loaded.metrics_file, problems) == (read, ())
+
+
 def test_a_fault_that_shows_only_after_another_is_mended_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

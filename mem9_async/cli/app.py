@@ -10,9 +10,9 @@ import uvloop
 from rich.console import Console
 
 from mem9_async.cli import doctor as examination
-from mem9_async.cli import queue as journals
 from mem9_async.cli.demo.run import run as run_demo
 from mem9_async.cli.package import PackageRefused, build
+from mem9_async.cli.queue import commands as queue
 from mem9_async.devserver.flavour import Database, Flavour
 from mem9_async.devserver.serve import serve_forever
 
@@ -24,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Long-term memory in mem9 for Dify: things to run beside the plugin.",
 )
-app.add_typer(journals.app, name="queue")
+app.add_typer(queue.app, name="queue")
 
 
 @app.command()

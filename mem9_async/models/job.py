@@ -100,7 +100,8 @@ class NewJob(BaseModel):
 
     `wait` asks for the outcome of its first attempt instead of the receipt alone,
     and closes the lane's batch at once. `owner` names the app (else the user) whose one key this
-    is, in single space only: it tells a replaced key from a second one.
+    is, in single space only: it tells a replaced key from a second one. `reference` is a person's
+    own name for what the job belongs to, of 200 characters at most: events and reports carry it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -109,6 +110,7 @@ class NewJob(BaseModel):
     payload: Payload
     wait: bool = False
     owner: str | None = None
+    reference: str | None = None
 
 
 class QueueDepth(BaseModel):
@@ -159,6 +161,7 @@ class JobReport(BaseModel):
     next_attempt_in_s: float | None = None
     error_type: str | None = None
     error: str | None = None
+    reference: str | None = None
 
 
 class PendingWrite(BaseModel):

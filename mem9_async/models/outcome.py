@@ -38,6 +38,7 @@ class ErrorType(StrEnum):
     WORKER_CRASH = "worker_crash"  #: in flight at three process deaths
     BUG = "bug"  #: our own code failed while sending
     NOT_REMEMBERED = "not_remembered"  #: mem9 took it, and does not have it
+    PAUSED = "paused"  #: a person holds the space back
     KEY_MISSING = "key_missing"  #: the key was not kept; waits for a call that brings it
 
 

@@ -38,6 +38,19 @@ class EndpointLimits:
     budget_tokens: float
 
 
+@dataclass(frozen=True, slots=True)
+class EndpointView:
+    """How one endpoint stands. `reopens_at` only while its circuit is open."""
+
+    url: str
+    state: CircuitState
+    in_flight: int
+    limit: int
+    failures: int
+    tokens: float
+    reopens_at: float | None
+
+
 @dataclass(slots=True)
 class _Endpoint:
     limit: float
@@ -60,6 +73,21 @@ class Endpoints:
         self._limits = limits
         self._rng = rng
         self._endpoints: dict[str, _Endpoint] = {}
+
+    def views(self) -> list[EndpointView]:
+        """Every endpoint that was ever asked."""
+        return [
+            EndpointView(
+                url=url,
+                state=each.state,
+                in_flight=each.in_flight,
+                limit=max(1, int(each.limit)),
+                failures=each.failures,
+                tokens=each.tokens,
+                reopens_at=each.reopens_at if each.state is CircuitState.OPEN else None,
+            )
+            for url, each in self._endpoints.items()
+        ]
 
     def state(self, url: str) -> CircuitState:
         """The circuit of *url*; closed when it was never asked."""

@@ -4,6 +4,7 @@ Pure: a clock goes in, decisions come out. Nothing here sends, waits or stores.
 """
 
 from collections import deque
+from collections.abc import Iterable
 
 from mem9_async.queue.circuit import Endpoints
 from mem9_async.queue.lane_state import LaneLine, Limits, Ready, SpaceLine
@@ -190,6 +191,14 @@ class Lanes:
             space.pause_until = 0.0
             self._forget_idle(space)
 
+    def hold(self, space_id: int | None) -> None:
+        """Send nothing of the space (None: of any) until release()."""
+        self._rota.hold(space_id)
+
+    def release(self, space_id: int | None) -> None:
+        """End a hold; spaces that are held by themselves stay so when all are released."""
+        self._rota.release(space_id)
+
     def endpoint_known(self, space_id: int, endpoint: str) -> None:
         """The key of a recovered space has come: what waits there may go to *endpoint*."""
         space = self._spaces.get(space_id)
@@ -259,6 +268,10 @@ class Lanes:
         return self._rota.wakeup_at(now)
 
     # How it stands
+
+    def spaces(self) -> Iterable[SpaceLine]:
+        """Every space in use, to be looked at only."""
+        return self._spaces.values()
 
     @property
     def in_flight(self) -> int:

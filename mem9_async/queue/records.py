@@ -38,6 +38,7 @@ class Frozen:
     next_at: float | None  #: when the oldest job left waiting in the lane was accepted
     lost: int = 0  #: jobs set aside on the way here: they failed their integrity check
     lost_size: int = 0  #: their bytes
+    references: tuple[str, ...] = ()  #: what people call what its jobs belong to
 
 
 @dataclass(frozen=True, slots=True)

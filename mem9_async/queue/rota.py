@@ -30,9 +30,28 @@ class Rota:
         self._spaces = spaces
         self._turn: deque[int] = deque()
         self._timers: list[tuple[float, int]] = []
+        self._held: set[int] = set()
+        self._all_held = False
         self.in_flight = 0
 
     # What happened
+
+    def hold(self, space_id: int | None) -> None:
+        """Nobody of the space (None: of any) has a turn until release()."""
+        if space_id is None:
+            self._all_held = True
+        else:
+            self._held.add(space_id)
+
+    def release(self, space_id: int | None) -> None:
+        """End a hold; spaces that are held by themselves stay so when all are released."""
+        if space_id is None:
+            self._all_held = False
+        else:
+            self._held.discard(space_id)
+
+    def _is_held(self, space: SpaceLine) -> bool:
+        return self._all_held or space.space_id in self._held
 
     def arm(self, lane: LaneLine, now: float) -> float | None:
         """The lane's turn comes now or at a time; return it, None without news."""
@@ -83,7 +102,7 @@ class Rota:
         return None
 
     def _take(self, space: SpaceLine, now: float) -> Ready | None:
-        if space.held_until > now or space.endpoint is None:
+        if space.held_until > now or space.endpoint is None or self._is_held(space):
             return None
         if not space.has_room(self._limits):
             return None
@@ -119,7 +138,7 @@ class Rota:
         if self.in_flight < self._limits.max_in_flight:
             for space_id in self._turn:
                 space = self._spaces[space_id]
-                if space.endpoint is None:
+                if space.endpoint is None or self._is_held(space):
                     continue
                 if not space.has_room(self._limits):
                     continue

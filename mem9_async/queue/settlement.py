@@ -2,6 +2,7 @@
 
 import structlog
 
+from mem9_async.models.history import Attempt
 from mem9_async.models.outcome import Outcome
 from mem9_async.queue.clock import Clock
 from mem9_async.queue.journal import Journal
@@ -36,23 +37,30 @@ class Settlement:
         """
         if decision.move is not Move.DELIVER:
             _log_failure(frozen, outcome, decision)
+        attempt = _attempt(frozen, outcome, now)
         match decision.move:
             case Move.DELIVER:
-                self._deliver(frozen, outcome, now)
+                self._deliver(frozen, outcome, attempt)
             case Move.BURY:
-                self._bury(frozen, outcome, decision, now)
+                self._bury(frozen, outcome, decision, attempt)
             case Move.SPLIT:
                 due_at = now + decision.after_s
-                refs = self._journal.split(frozen.row, due_at=due_at, maybe_sent=outcome.maybe_sent)
+                refs = self._journal.split(
+                    frozen.row, due_at=due_at, maybe_sent=outcome.maybe_sent, attempt=attempt
+                )
                 self._lanes.again(frozen.lane_id, refs, now)
                 log.warning("batch.split", error_type=outcome.error_type, **names(frozen))
             case Move.RETRY | Move.PAUSE | Move.PARK:
-                self._retry(frozen, outcome, decision, now)
+                self._retry(frozen, outcome, decision, attempt)
 
-    def _deliver(self, frozen: Frozen, outcome: Outcome, now: float) -> None:
+    def _deliver(self, frozen: Frozen, outcome: Outcome, attempt: Attempt) -> None:
+        now = attempt.at
         watched = self._limits.watched and not frozen.batch.pinned
         self._journal.delivered(
-            frozen.row, redelivered=frozen.maybe_sent, taken_at=now if watched else None
+            frozen.row,
+            redelivered=frozen.maybe_sent,
+            taken_at=now if watched else None,
+            attempt=attempt,
         )
         in_order = watched and frozen.batch.lane.session_id is not None
         self._lanes.settled(
@@ -74,10 +82,11 @@ class Settlement:
             **names(frozen),
         )
 
-    def _bury(self, frozen: Frozen, outcome: Outcome, decision: Decision, now: float) -> None:
+    def _bury(self, frozen: Frozen, outcome: Outcome, decision: Decision, attempt: Attempt) -> None:
+        now = attempt.at
         if decision.after_s:
             self._parking.park(frozen.space_id, outcome, decision, now)
-        self._journal.bury(frozen.row, outcome, now=now)
+        self._journal.bury(frozen.row, outcome, now=now, attempt=attempt)
         self._lanes.settled(frozen.lane_id, now, size=frozen.size, gone=len(frozen.batch.job_ids))
         log.error(
             "job.dead_lettered",
@@ -88,7 +97,10 @@ class Settlement:
             **names(frozen),
         )
 
-    def _retry(self, frozen: Frozen, outcome: Outcome, decision: Decision, now: float) -> None:
+    def _retry(
+        self, frozen: Frozen, outcome: Outcome, decision: Decision, attempt: Attempt
+    ) -> None:
+        now = attempt.at
         due_at = now + decision.after_s
         if decision.move is Move.PARK:
             self._parking.park(frozen.space_id, outcome, decision, now)
@@ -96,7 +108,11 @@ class Settlement:
         elif decision.move is Move.PAUSE:
             self._lanes.pause(frozen.space_id, due_at)
         self._journal.retry(
-            frozen.row, outcome, due_at=due_at, costs_attempt=decision.costs_attempt
+            frozen.row,
+            outcome,
+            due_at=due_at,
+            costs_attempt=decision.costs_attempt,
+            attempt=attempt,
         )
         jobs = len(frozen.batch.job_ids)
         ref = FrozenRef(frozen.row, jobs, frozen.size, frozen.oldest_at, due_at)
@@ -118,7 +134,19 @@ def names(frozen: Frozen) -> dict[str, object]:
         "space": frozen.space_name,
         "jobs": len(frozen.batch.job_ids),
         "bytes": frozen.size,
+        "references": frozen.references[:_IDS_MOST] or None,
     }
+
+
+def _attempt(frozen: Frozen, outcome: Outcome, now: float) -> Attempt:
+    return Attempt(
+        number=frozen.batch.attempt,
+        at=now,
+        duration_s=round(outcome.duration_s, 4),
+        http_status=outcome.http_status,
+        error_type=outcome.error_type,
+        error_code=outcome.error_code,
+    )
 
 
 def _log_failure(frozen: Frozen, outcome: Outcome, decision: Decision) -> None:

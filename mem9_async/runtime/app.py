@@ -6,7 +6,7 @@ together, started, restarted and stopped.
 
 import asyncio
 import random
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 
 import structlog
@@ -18,6 +18,7 @@ from mem9_async.models.space import Space
 from mem9_async.queue.circuit import Endpoints
 from mem9_async.queue.clock import SteadyClock
 from mem9_async.queue.deliverer import Deliverer
+from mem9_async.queue.holds import Holds
 from mem9_async.queue.journal.recovery import Recovery
 from mem9_async.queue.journal.reports import Reports
 from mem9_async.queue.lanes import Lanes
@@ -26,6 +27,8 @@ from mem9_async.queue.policy import Decision, Policy
 from mem9_async.queue.records import Frozen
 from mem9_async.queue.troubles import place_of
 from mem9_async.runtime import components
+from mem9_async.runtime.desk.desk import Desk
+from mem9_async.runtime.desk.live_queue import LiveQueue
 from mem9_async.runtime.intake.accepting import Accepting
 from mem9_async.runtime.intake.inline_delivery import Direct
 from mem9_async.runtime.intake.last_call import LastCall
@@ -41,6 +44,8 @@ from mem9_async.runtime.status.news import News
 from mem9_async.runtime.status.outcome_observer import OutcomeObserver
 from mem9_async.runtime.status.queue_report import Reporting
 from mem9_async.runtime.status.remembering import Remembering
+from mem9_async.runtime.status.status_source import StatusSource
+from mem9_async.runtime.status.tally import Tally
 from mem9_async.runtime.storage.storage import Storage
 from mem9_async.runtime.upkeep.adopter import Adoption
 from mem9_async.runtime.upkeep.delivery_loop import DeliveryLoop
@@ -56,12 +61,16 @@ log = structlog.get_logger()
 class App:
     """Everything that outlives a call. Build and use it on one event loop."""
 
-    def __init__(self, settings: Settings, storage: Storage) -> None:
-        """Make ready what the journal holds. Sends nothing before start()."""
+    def __init__(self, settings: Settings, storage: Storage, *, tally: Tally | None = None) -> None:
+        """Make ready what the journal holds. Sends nothing before start().
+
+        *tally* is what an app counted that this one takes the place of.
+        """
         self.settings = settings
         self.storage = storage
         self.clock = SteadyClock()
         self.health = Health()
+        self.tally = tally or Tally(self.clock.now())
         self._tasks: set[asyncio.Task[None]] = set()
         rng = random.Random()  # noqa: S311  jitter, not secrets
         journal = storage.journal
@@ -70,6 +79,7 @@ class App:
         self.client = components.client(settings)
         self.lanes = Lanes(limits, endpoints)
         self.parking = Parking(journal, self.lanes)
+        self.holds = Holds(journal, self.lanes)
         self.recovery = Recovery(journal)
         self._delivered = Delivered()
         self._waiting = Waiting()
@@ -102,6 +112,7 @@ class App:
             underway=self.underway,
             news=self._news,
             health=self.health,
+            holds=self.holds,
             clock=self.clock,
             not_remembering=lambda space_id: self._watcher.watch.not_remembering(space_id),
         )
@@ -146,6 +157,7 @@ class App:
             underway=self.underway,
             notices=self._notices,
             health=self.health,
+            tally=self.tally,
             clock=self.clock,
         )
         self._last_call = LastCall(
@@ -210,6 +222,19 @@ class App:
             waiting=self._waiting,
             unkept=self._unkept,
             reporting=self._reporting,
+            tally=self.tally,
+            clock=self.clock,
+        )
+        self.status = StatusSource(
+            settings=settings,
+            storage=storage,
+            lanes=self.lanes,
+            endpoints=endpoints,
+            parking=self.parking,
+            holds=self.holds,
+            watch=self._watcher.watch,
+            health=self.health,
+            tally=self.tally,
             clock=self.clock,
         )
         journal.addresses.on_key = self._key_came
@@ -221,12 +246,27 @@ class App:
             lanes=self.lanes,
             endpoints=endpoints,
             parking=self.parking,
+            holds=self.holds,
             policy=self._policy,
             watcher=self._watcher,
             underway=self.underway,
             news=self._news,
             health=self.health,
             clock=self.clock,
+        )
+        self.desk = Desk(
+            journal,
+            holds=self.holds,
+            queue=LiveQueue(
+                lanes=self.lanes,
+                loader=self.loader,
+                parking=self.parking,
+                holds=self.holds,
+                underway=self.underway,
+                deliverer=self.deliverer,
+                clock=self.clock,
+            ),
+            now=self.clock.now,
         )
         self._adoption = Adoption(self)
         self._loop = DeliveryLoop(
@@ -253,8 +293,12 @@ class App:
         self._rotation.forget(space_ids)
         self._delivered.forget(space_ids)
 
-    def start(self) -> None:
-        """Begin delivering; from here on the network is used."""
+    def start(self, *, after: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Begin delivering; from here on the network is used.
+
+        *after* ends before anything is adopted, and so before anything is delivered.
+        """
+        self._adoption.waits_for = after
         self._spawn(self._loop.run())
         self._spawn(self._watcher.run())
         self._spawn(Upkeep(self, self._adoption).run())

@@ -8,7 +8,8 @@ in the package knows both sides. A wait on the hub always has an end.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
 from typing import Any
 
 import gevent
@@ -28,6 +29,36 @@ _start_native_thread: Callable[..., int] = monkey.get_original("_thread", "start
 _TICK_S = 0.5
 
 Accept = Callable[[list[NewJob]], list[Receipt | Mem9AsyncError]]
+Waited = Callable[[Iterable[float]], None]
+
+
+async def aside[T](function: Callable[[], T]) -> T:
+    """Run *function* on a native thread of its own, and wait for it; for what blocks on a disk.
+
+    Belongs on the loop. Cancelled: *function* runs on, and what it returns is dropped.
+    """
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[T] = loop.create_future()
+
+    def tell(value: T | None, error: BaseException | None) -> None:
+        if ended.done():
+            return
+        if error is None:
+            ended.set_result(value)  # type: ignore[arg-type]
+        else:
+            ended.set_exception(error)
+
+    def run() -> None:
+        value, error = None, None
+        try:
+            value = function()
+        except BaseException as exc:
+            error = exc
+        with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits
+            loop.call_soon_threadsafe(tell, value, error)
+
+    _start_native_thread(run, ())
+    return await ended
 
 
 class LoopThread:
@@ -41,10 +72,11 @@ class LoopThread:
         # Both deques are filled on one side and emptied on the other; a deque's ends are atomic.
         # Each has a flag: whether the other side was called and has not begun to empty it. It is
         # set after filling and cleared before emptying, so that nothing can be left lying.
-        self._stores: deque[tuple[NewJob, Waiter]] = deque()
+        self._stores: deque[tuple[NewJob, Waiter, float]] = deque()
         self._answers: deque[tuple[Waiter, object]] = deque()
         self._loop_called = self._hub_called = False
         self._accept: Accept | None = None
+        self._waited: Waited = lambda seconds: None
         self._ended = False
         self._ticked_at = time.monotonic()
 
@@ -75,9 +107,13 @@ class LoopThread:
         """Seconds since the loop last had a turn; more than a second means that it is stuck."""
         return time.monotonic() - self._ticked_at
 
-    def accepts_with(self, accept: Accept) -> None:
-        """Use *accept* for stores from now on; called on the loop's thread."""
+    def accepts_with(self, accept: Accept, *, waited: Waited) -> None:
+        """Use *accept* for stores from now on; called on the loop's thread.
+
+        *waited* is told how many seconds the callers of each commit had waited for it.
+        """
         self._accept = accept
+        self._waited = waited
 
     def wake_hub(self, callback: Callable[[], None]) -> None:
         """Run *callback* on the hub soon; callable from any thread."""
@@ -91,7 +127,7 @@ class LoopThread:
         """
         self._check_runs()
         result = Waiter(self._hub)
-        self._stores.append((job, result))
+        self._stores.append((job, result, time.monotonic()))
         if not self._loop_called:
             self._loop_called = True
             self._loop.call_soon_threadsafe(self._take_stores)
@@ -106,7 +142,7 @@ class LoopThread:
 
     def _take_stores(self) -> None:
         self._loop_called = False
-        taken: list[tuple[NewJob, Waiter]] = []
+        taken: list[tuple[NewJob, Waiter, float]] = []
         while self._stores:
             taken.append(self._stores.popleft())
         if not taken:
@@ -116,13 +152,15 @@ class LoopThread:
             answers = [RuntimeUnavailable("the plugin is still starting")] * len(taken)
         else:
             try:
-                answers = self._accept([job for job, _ in taken])
+                answers = self._accept([job for job, _, _ in taken])
             except Exception as exc:
                 failed = RuntimeUnavailable(f"the queue failed: {type(exc).__name__}")
                 failed.__cause__ = exc
                 answers = [failed] * len(taken)
-        for (_, result), answer in zip(taken, answers, strict=True):
+        for (_, result, _), answer in zip(taken, answers, strict=True):
             self._answer(result, answer)
+        now = time.monotonic()
+        self._waited([now - asked_at for _, _, asked_at in taken])
 
     def call[T](
         self, function: Callable[[], Coroutine[object, object, T]], *, timeout_s: float

@@ -1,6 +1,5 @@
 """The plugin as the tools see it: blocking calls, each with an end, over the loop's thread."""
 
-import asyncio
 import threading
 import time
 from collections import deque
@@ -25,6 +24,7 @@ from mem9_async.models.space import Space
 from mem9_async.queue.journal import JournalError
 from mem9_async.runtime.app import App
 from mem9_async.runtime.loop_thread import LoopThread
+from mem9_async.runtime.running import Running
 from mem9_async.runtime.startup import begun, moved, place_for
 from mem9_async.runtime.storage.storage import Storage, ephemeral
 from mem9_async.settings import Settings
@@ -63,11 +63,12 @@ class Plugin:
         self._stalled_after_s = stalled_after_s
         # Patched by gevent: whoever calls while another greenlet starts us waits its turn.
         self._starting = threading.Lock()
-        self._running: _Running | None = None
+        self._running: Running | None = None
         self._look_again_at = 0.0
         self._restarted_at: deque[float] = deque(maxlen=_RESTARTS)
+        self._restarts = 0
 
-    def start(self) -> "_Running":
+    def start(self) -> Running:
         """Start the loop's thread, the journal and delivery, if they do not run yet.
 
         Waits until the journal is open. Raises RuntimeUnavailable when that takes too long.
@@ -77,8 +78,14 @@ class Plugin:
                 self._running = self._start()
             return self._running
 
-    def _start(self) -> "_Running":
-        running = _Running()
+    def _start(self) -> Running:
+        running = Running(
+            self.settings,
+            self._working_directory,
+            # Nobody looks for what is told by a process that ends with its call.
+            seen=self._lasting and not self._host_has_gone(),
+            restarts=self._restarts,
+        )
         running.thread.start()
 
         async def open_and_start() -> None:
@@ -96,7 +103,7 @@ class Plugin:
             raise
         return running
 
-    def _move_if_needed(self, running: "_Running") -> None:
+    def _move_if_needed(self, running: Running) -> None:
         """Begin a new journal when the present one was removed or damaged; keep what it had.
 
         One in memory is left for one on disk as soon as there is any.
@@ -117,7 +124,7 @@ class Plugin:
             if storage.damaged:
                 await old.halt()
                 storage.rescue_if_damaged()
-                app = begun(self.settings, self._working_directory, former=storage)
+                app = begun(self.settings, self._working_directory, former=storage, tally=old.tally)
             else:
                 place = place_for(old, self.settings, self._working_directory)
                 if place is None:
@@ -159,7 +166,7 @@ class Plugin:
             self._move_if_needed(running)
         self._tell_restarts(now)
 
-    def _replace(self, running: "_Running", *, stuck: bool, now: float) -> None:
+    def _replace(self, running: Running, *, stuck: bool, now: float) -> None:
         reason = "the loop is stuck" if stuck else "the loop has ended"
         log.error(
             "worker.stalled" if stuck else "worker.crashed",
@@ -167,6 +174,7 @@ class Plugin:
             reason=reason,
         )
         self._restarted_at.append(now)
+        self._restarts += 1
         running.give_up()
         with self._starting:
             self._running = None
@@ -210,7 +218,7 @@ class Plugin:
         if self._running is not None and self._running.app is not None:
             grace_s = self.settings.shutdown_grace_ms / 1000
             with suppress(RuntimeUnavailable):
-                self._thread.call(self._running.app.aclose, timeout_s=grace_s)
+                self._thread.call(self._running.aclose, timeout_s=grace_s)
 
     def store(self, job: NewJob) -> Receipt:
         """Journal *job*; with `wait`, return its first attempt's outcome too. Raises QueueFull.
@@ -298,46 +306,3 @@ class Plugin:
     @property
     def _read_timeout_s(self) -> float:
         return self.settings.search_timeout_ms / 1000 + _GRACE_S
-
-
-class _Running:
-    """One loop thread and the app on it."""
-
-    def __init__(self) -> None:
-        self.app: App | None = None
-        self.told: tuple[App, bool] | None = None
-        self.thread = LoopThread(on_end=self._release)
-        self._given_up = False
-        self._closing: set[asyncio.Task[None]] = set()
-
-    def begin(self, app: App) -> None:
-        """Have *app* take stores and deliver from now on; on the loop's thread.
-
-        Raises RuntimeUnavailable when nobody waits for it any more.
-        """
-        if self._given_up:
-            app.abandon()
-            raise RuntimeUnavailable("the start took too long and was given up")
-        self.app = app
-        self.thread.accepts_with(app.stores.accept)
-        app.start()
-
-    def close_later(self, app: App, delay_s: float) -> None:
-        """Close the connections of *app*, which was halted, in *delay_s* seconds."""
-
-        async def close() -> None:
-            await asyncio.sleep(delay_s)
-            await app.client.aclose()
-
-        task = asyncio.get_running_loop().create_task(close())
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
-
-    def give_up(self) -> None:
-        """Have the thread end, now or when it moves again, and let go of its journal."""
-        self._given_up = True
-        self.thread.stop()
-
-    def _release(self) -> None:
-        if self.app is not None:
-            self.app.abandon()

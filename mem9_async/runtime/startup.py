@@ -7,6 +7,7 @@ import structlog
 from mem9_async.queue.journal import JournalCorrupt, JournalError
 from mem9_async.queue.journal.adoption import Takeover
 from mem9_async.runtime.app import App
+from mem9_async.runtime.status.tally import Tally
 from mem9_async.runtime.storage.storage import Storage, can_be_kept, in_memory, open_storage
 from mem9_async.settings import Settings
 
@@ -15,11 +16,18 @@ log = structlog.get_logger()
 _TRIES = 3
 
 
-def begun(settings: Settings, working_directory: Path, *, former: Storage | None = None) -> App:
+def begun(
+    settings: Settings,
+    working_directory: Path,
+    *,
+    former: Storage | None = None,
+    tally: Tally | None = None,
+) -> App:
     """An app that is ready to start; its journal is on disk, or in memory where none will do.
 
     *former* is what was in use until now: its key is used on, and so is what it knows of
-    damaged journals. Damage that shows only now is set aside, and what can be read is rescued.
+    damaged journals; *tally* is what was counted with it. Damage that shows only now is set
+    aside, and what can be read is rescued.
     """
     secret = former.secret if former else None
     rescues = former.rescues if former else None
@@ -28,7 +36,7 @@ def begun(settings: Settings, working_directory: Path, *, former: Storage | None
         storage = open_storage(settings, working_directory, known_secret=secret, rescues=rescues)
         secret, rescues = storage.secret, storage.rescues
         try:
-            return App(settings, storage)
+            return App(settings, storage, tally=tally)
         except JournalError as exc:
             reason = str(exc)
             log.error("journal.write_failed", error_type=_kind(exc), reason=reason)
@@ -42,9 +50,8 @@ def begun(settings: Settings, working_directory: Path, *, former: Storage | None
         except BaseException:
             storage.close()
             raise
-    return App(
-        settings, in_memory(settings, f"the journal cannot be used: {reason}", secret=secret)
-    )
+    nowhere = in_memory(settings, f"the journal cannot be used: {reason}", secret=secret)
+    return App(settings, nowhere, tally=tally)
 
 
 def place_for(old: App, settings: Settings, working_directory: Path) -> Storage | None:
@@ -73,7 +80,7 @@ def moved(old: App, settings: Settings, storage: Storage) -> App:
         if storage.sealer.check == former.sealer.check:
             for _ in Takeover(storage.journal, former.journal).chunks():
                 pass
-        app = App(settings, storage)
+        app = App(settings, storage, tally=old.tally)
     except BaseException:
         storage.close()
         raise

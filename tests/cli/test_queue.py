@@ -2,18 +2,20 @@
 
 import contextlib
 import json
+import shutil
 import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
-from mem9_async.cli import journals
 from mem9_async.cli.app import app
+from mem9_async.cli.queue import resting
 from mem9_async.models.job import Message, NewJob, Turn
 from mem9_async.models.outcome import ErrorType, Outcome
 from mem9_async.models.space import Lane, Space
@@ -59,45 +61,100 @@ def left(tmp_path: Path, served: Served) -> Path:
 
 def run(*arguments: str, data: Path, code: int = 0) -> str:
     """What the command prints, having ended with *code*."""
-    result = CliRunner().invoke(app, [*arguments, "--data-dir", str(data)])
+    result = CliRunner().invoke(app, ["queue", *arguments, "--data-dir", str(data)])
     assert result.exit_code == code, result.output
     return result.output
 
 
-def test_status_counts_the_jobs_of_each_space(left: Path) -> None:
-    """States, age and address are shown; contents and keys are not."""
-    said = run("queue", "status", data=left)
+def objects(said: str) -> list[dict[str, Any]]:
+    """The JSON objects among the lines."""
+    return [json.loads(line) for line in said.splitlines() if line.startswith("{")]
 
-    assert "2 available, 1 dead; oldest 0 s; see `queue list-dead`" in said
-    assert "at http://127.0.0.1" in said
+
+def test_status_counts_the_jobs_of_each_journal(left: Path) -> None:
+    """As one object with depth, counts, processes and journals; a dead letter is worth a look."""
+    (told,) = objects(run("status", "--json", data=left, code=1))
+
+    assert told["depth"] == 2
+    assert (told["counts"]["available"], told["counts"]["dead"]) == (2, 1)
+    assert told["processes"] == []
+    assert [each["depth"] for each in told["journals"]] == [2]
+    said = run("status", data=left, code=1)
+    assert "2 job(s) on their way (2 available, 1 dead)" in said
     assert "bees" not in said
 
 
-def test_a_running_plugins_journal_is_left_alone(tmp_path: Path, served: Served) -> None:
-    """Its owner holds the lock, and the command says whom to ask."""
+def test_a_journal_that_cannot_be_asked_about_is_left_alone(tmp_path: Path, served: Served) -> None:
+    """Its owner holds the lock; one without a socket is told as trouble."""
     with contextlib.closing(a_journal(tmp_path, served)):
-        assert "in use by a running plugin" in run("queue", "status", data=tmp_path)
-        assert "in use by a running plugin" in run("queue", "list-dead", data=tmp_path)
-        assert "0 job(s) put back" in run("queue", "retry-dead", data=tmp_path)
-        assert "1 journal(s) left alone" in run("queue", "flush", data=tmp_path)
+        for command in (["status"], ["list"], ["retry", "--yes"], ["pause"]):
+            said = run(*command, data=tmp_path, code=1)
+            assert "answers no control socket" in said or command == ["status"]
 
 
-def test_dead_letters_are_listed_and_opened_only_when_asked(
-    left: Path,
-) -> None:
-    """The reason is always shown, what the job says only with --content."""
-    said = run("queue", "list-dead", data=left)
-    assert "session s-1: rejected, content too odd" in said
+def test_jobs_are_listed_newest_first_and_page_by_page(left: Path) -> None:
+    """With what belongs to each; pages fit together."""
+    jobs = objects(run("list", "--json", data=left))
+    first = objects(run("list", "--json", "--limit", "2", data=left))
+    rest = objects(run("list", "--json", "--after", first[-1]["job_id"], data=left))
+
+    assert [job["state"] for job in jobs] == ["available", "available", "dead"]
+    assert jobs == sorted(jobs, key=lambda job: job["job_id"], reverse=True)
+    assert [job["job_id"] for job in [*first, *rest]] == [job["job_id"] for job in jobs]
+    assert {"lane", "space", "age_s", "bytes", "attempts", "error_type", "reference"} <= set(
+        jobs[0]
+    )
+    assert jobs[2]["error_type"] == "rejected"
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--state", "dead"], 1),
+        (["--state", "available,dead"], 3),
+        (["--state", "parked"], 0),
+        (["--error-type", "rejected"], 1),
+        (["--error-type", "unavailable"], 0),
+        (["--older-than", "3600"], 0),
+        (["--older-than", "0"], 3),
+        (["--space", "00000000"], 0),
+        (["--lane", "00000000"], 0),
+        (["--reference", "run-1"], 0),
+    ],
+)
+def test_a_filter_matches_what_it_says(left: Path, options: list[str], expected: int) -> None:
+    """And nothing else."""
+    assert len(objects(run("list", "--json", *options, data=left))) == expected
+
+
+def test_space_and_lane_of_a_job_find_it(left: Path) -> None:
+    """Their fingerprints are those that are shown."""
+    job = objects(run("list", "--json", "--state", "dead", data=left))[0]
+
+    for option in (["--space", job["space"]], ["--lane", job["lane"]]):
+        assert len(objects(run("list", "--json", *option, data=left))) == 3
+
+
+def test_a_job_is_shown_and_opened_only_when_asked(left: Path) -> None:
+    """What it says only with --content; the server's words always."""
+    (job,) = objects(run("list", "--json", "--state", "dead", data=left))
+    (story,) = objects(run("show", job["job_id"], "--json", data=left))
+
+    assert (story["job_id"], story["state"]) == (job["job_id"], "dead")
+    assert [each["event"] for each in story["history"]] == ["accepted"]
+    assert "content" not in story
+    said = run("show", job["job_id"], data=left)
+    assert "content too odd" in said
     assert "I was refused." not in said
+    assert "I was refused." in run("show", job["job_id"], "--content", data=left)
 
-    assert "I was refused." in run("queue", "list-dead", "--content", data=left)
 
+def test_a_dead_letter_goes_back_and_is_delivered(left: Path, served: Served) -> None:
+    """Retry counts, flush delivers from here, and then nothing is left."""
+    (told,) = objects(run("retry", "--yes", "--json", data=left))
+    assert told == {"affected": 1, "skipped": 0}
 
-def test_flush_delivers_what_waits_and_what_was_put_back(left: Path, served: Served) -> None:
-    """Dead letters go again when told to, after which nothing is left in the directory."""
-    assert "1 job(s) put back in line." in run("queue", "retry-dead", data=left)
-
-    assert "Nothing waits any more." in run("queue", "flush", data=left)
+    assert "Nothing waits any more." in run("flush", data=left)
 
     request = urllib.request.Request(  # noqa: S310
         f"{served.base_url}/v1alpha2/mem9s/memories?limit=200",
@@ -106,7 +163,7 @@ def test_flush_delivers_what_waits_and_what_was_put_back(left: Path, served: Ser
     with urllib.request.urlopen(request) as response:  # noqa: S310
         held = {memory["content"] for memory in json.load(response)["memories"]}
     assert {"I was refused.", "I keep bees.", "I sing [alto]."} <= held
-    assert "available" not in run("queue", "status", data=left)
+    assert objects(run("list", "--json", "--state", "available", data=left)) == []
 
 
 def test_flush_says_what_it_could_not_deliver(tmp_path: Path) -> None:
@@ -116,21 +173,104 @@ def test_flush_says_what_it_could_not_deliver(tmp_path: Path) -> None:
     storage.journal.append([job("I wait.", nobody)], time.time())
     storage.close()
 
-    said = run("queue", "flush", "--limit-s", "1", data=tmp_path, code=1)
+    said = run("flush", "--limit-s", "1", data=tmp_path, code=1)
 
     assert "1 job(s) still wait." in said
-    assert "1 retryable" in run("queue", "status", data=tmp_path)
+    (waits,) = objects(run("list", "--json", data=tmp_path))
+    assert waits["state"] == "retryable"
+    (story,) = objects(run("show", waits["job_id"], "--json", data=tmp_path))
+    assert {each["event"] for each in story["history"]} == {"accepted", "attempt"}
+    assert story["history"][1]["error_type"] == "connection_refused"
 
 
-def test_an_empty_directory_holds_nothing(tmp_path: Path) -> None:
-    """Looking makes no file."""
-    for command in ("status", "list-dead", "flush"):
-        assert "nothing waits" in run("queue", command, data=tmp_path)
+def test_jobs_are_discarded_by_filter_and_counted(left: Path) -> None:
+    """What is gone is told of all the same."""
+    (job,) = objects(run("list", "--json", "--state", "dead", data=left))
+    (told,) = objects(run("discard", "--state", "dead", "--yes", "--json", data=left))
 
+    assert told == {"affected": 1, "skipped": 0}
+    assert len(objects(run("list", "--json", data=left))) == 2
+    (story,) = objects(run("show", job["job_id"], "--json", data=left))
+    assert (story["state"], story["history"][-1]["event"]) == ("discarded", "discarded")
+
+
+def test_nothing_is_changed_without_a_yes(left: Path) -> None:
+    """A script has to say so; what would be done is counted."""
+    assert "1 job(s) match" in run("retry", data=left, code=2)
+    assert "say which jobs" in run("discard", data=left, code=2)
+    assert len(objects(run("list", "--json", data=left))) == 3
+
+
+def test_a_hold_is_kept_and_shown_at_rest(left: Path) -> None:
+    """A space by its fingerprint, or everything."""
+    job = objects(run("list", "--json", "--state", "dead", data=left))[0]
+
+    assert "held back" in run("pause", "--space", job["space"], data=left)
+    assert len(objects(run("list", "--json", "--state", "parked", data=left))) == 2
+    assert objects(run("resume", "--json", data=left)) == [{"changed": False, "space": None}]
+    assert "let go" in run("resume", "--space", job["space"], data=left)
+    assert len(objects(run("list", "--json", "--state", "available", data=left))) == 2
+
+
+def test_what_was_exported_comes_back_in_its_order(left: Path, tmp_path: Path) -> None:
+    """Sealed, with its states; into another directory with the same key, and once."""
+    out = tmp_path / "jobs.jsonl"
+    assert "3 job(s) written" in run("export", str(out), data=left)
+    text = out.read_text()
+    assert "bees" not in text
+    other = tmp_path / "other"
+    (other / "key").mkdir(parents=True)
+    shutil.copy(left / "key" / "journal.key", other / "key" / "journal.key")
+
+    assert "3 job(s) taken back" in run("import", str(out), data=other)
+
+    before, after = (objects(run("list", "--json", data=data)) for data in (left, other))
+    shown = ("job_id", "state", "lane", "space", "bytes", "error_type")
+    assert [[job[name] for name in shown] for job in after] == [
+        [job[name] for name in shown] for job in before
+    ]
+    assert "bees" in "".join(run("show", job["job_id"], "--content", data=other) for job in after)
+    assert "I keep bees." in run("export", "--content", data=left)
+
+
+def test_a_line_that_cannot_be_taken_is_named_and_nothing_is_taken(
+    left: Path, tmp_path: Path
+) -> None:
+    """Sealed with another key, or no job at all."""
+    out, other = tmp_path / "jobs.jsonl", tmp_path / "other"
+    run("export", str(out), data=left)
+
+    assert "another key" in run("import", str(out), data=other, code=1)
+    out.write_text(out.read_text() + "{}\n")
+    assert "line 4" in run("import", str(out), data=left, code=1)
+    assert resting.files(Settings(data_dir=other)) == set()
+    assert len(objects(run("list", "--json", data=left))) == 3
+
+
+@pytest.mark.parametrize("command", ["status", "list", "pause", "retry"])
+def test_where_nothing_is_nobody_is_asked(tmp_path: Path, command: str) -> None:
+    """An exit code of its own; looking makes no file."""
+    assert "No running plugin" in run(command, data=tmp_path, code=3)
     assert list(tmp_path.iterdir()) == []
-    assert not journals.files(Settings(data_dir=tmp_path))
 
 
-def test_retry_dead_refuses_what_is_no_job_id(tmp_path: Path) -> None:
-    """A job id is hexadecimal."""
-    assert "hexadecimal" in run("queue", "retry-dead", "no-id", data=tmp_path, code=2)
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["retry", "no-id"], "no job id"),
+        (["show"], "give a job id"),
+        (["show", "xy"], "no job id"),
+        (["list", "--state", "lost"], "no state of a job"),
+        (["list", "--space", "mine"], "fingerprint"),
+        (["list", "--older-than", "-1"], "0 or more"),
+    ],
+)
+def test_bad_options_say_what_is_wrong(tmp_path: Path, arguments: list[str], why: str) -> None:
+    """Exit code 2."""
+    assert why in run(*arguments, data=tmp_path, code=2)
+
+
+def test_an_unknown_job_is_told_as_such(left: Path) -> None:
+    """Exit code 1."""
+    assert "Nothing is known" in run("show", "0" * 32, data=left, code=1)
+    assert "Nothing is known" in run("show", "--reference", "run-9", data=left, code=1)

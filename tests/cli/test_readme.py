@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 SETTINGS = README.partition("| `MEM9_ASYNC_...`")[2].partition("\n\n")[0]
 # Shown in words or another unit.
-TOLD_OTHERWISE = {"attempt_timeout_ms", "data_dir", "journal_key"}
+TOLD_OTHERWISE = {"attempt_timeout_ms", "data_dir", "journal_key", "log_file", "metrics_file"}
 
 
 def seconds(shown: str) -> float:

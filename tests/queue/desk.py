@@ -92,7 +92,7 @@ class Desk:
         came = counted.get("accepted", 0) + counted.get("adopted", 0)
         left = sum(
             counted.get(name, 0)
-            for name in ("delivered", "dead", "expired", "discarded", "cancelled")
+            for name in ("delivered", "dead", "expired", "discarded", "cancelled", "lost")
         )
         return came - left - self.pending()
 

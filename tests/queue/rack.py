@@ -143,7 +143,7 @@ class Rack:
     def cleared(self, space_id: int, job_ids: tuple[str, ...]) -> None:
         """Send them again, as the plugin does."""
         for job_id in job_ids:
-            _, lane_ids = self.desk.reports.replay(space_id, job_id)
+            _, lane_ids = self.desk.reports.replay(space_id, job_id, self.clock.now())
             for backlog in self.desk.recovery.backlogs(lane_ids):
                 self.lanes.restored(backlog, self.clock.now())
 

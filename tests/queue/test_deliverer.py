@@ -9,6 +9,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from mem9_async.models.batch import Batch
+from mem9_async.models.history import Attempt
 from mem9_async.models.outcome import Confirmation, ErrorType, Outcome
 from mem9_async.queue.journal import JournalError, JournalFull
 from mem9_async.queue.policy import Move
@@ -172,12 +173,14 @@ def test_an_outcome_is_written_down_when_room_has_been_made(
         rack = Rack(always(TAKEN))
         real, calls = rack.desk.journal.delivered, 0
 
-        def delivered(row: int, *, redelivered: bool, taken_at: float | None) -> None:
+        def delivered(
+            row: int, *, redelivered: bool, taken_at: float | None, attempt: Attempt | None
+        ) -> None:
             nonlocal calls
             calls += 1
             if calls == 1:
                 raise JournalFull("no room")
-            real(row, redelivered=redelivered, taken_at=taken_at)
+            real(row, redelivered=redelivered, taken_at=taken_at, attempt=attempt)
 
         monkeypatch.setattr(rack.desk.journal, "delivered", delivered)
         async with rack.running():

@@ -426,3 +426,30 @@ print(any("journal.write_failed" in line for line in LOGS))
     )
 
     assert out.split() == ["1", "True", "False"]
+
+
+def test_figures_are_written_beside_the_loop_and_go_at_the_end(tmp_path: Path) -> None:
+    """By a thread that gevent knows nothing of; callers' waits are in them."""
+    out = _run(
+        """
+from mem9_async.boot import BOOT_ID
+from mem9_async.models.status_snapshot import from_json
+from mem9_async.runtime.status import publisher
+publisher.INTERVAL_S = publisher._TICK_S = 0.1
+data = Path(sys.argv[1])
+store("one")
+snapshot = data / "status" / f"{BOOT_ID}.json"
+metrics = data / "metrics" / "mem9_async.prom"
+until(metrics.exists)
+until(lambda: from_json(snapshot.read_bytes()).work.accept_s.count == 1)
+until(lambda: b"mem9_async_jobs_accepted_total 1.0" in metrics.read_bytes())
+told = from_json(snapshot.read_bytes())
+print("told", told.depth, told.totals.unaccounted, told.pid == os.getpid(), told.sdk.version)
+plugin.close()
+print("left", list(data.glob("status/*")) + list(data.glob("metrics/*")))
+""",
+        tmp_path,
+    )
+
+    assert "told 1 0 True 0." in out
+    assert "left []" in out

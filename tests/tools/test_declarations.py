@@ -138,12 +138,13 @@ def test_a_tools_schema_declares_what_its_answers_hold(tool: str) -> None:
 @EACH_TOOL
 def test_an_answer_is_few_messages(tool: str) -> None:
     """Each costs the host, and older agents read every variable aloud."""
-    assert len(TOOLS[tool][1].variables) <= (8 if tool == "memory_search" else 6)
+    most = {"memory_search": 7, "memory_store": 5}
+    assert len(TOOLS[tool][1].variables) <= most.get(tool, 6)
 
 
 def test_the_declaration_stays_small() -> None:
     """The host writes all of it to its store at every call and takes it out again."""
-    assert stored.size_bytes(MANIFEST, PROVIDER, list(DECLARED.values())) <= 43_500
+    assert stored.size_bytes(MANIFEST, PROVIDER, list(DECLARED.values())) <= 45_000
 
 
 @EACH_TOOL

@@ -22,7 +22,7 @@ from mem9_async.queue.journal.sealed_jobs import SEALED_COLUMNS, SealedJob
 log = structlog.get_logger()
 
 _CHUNK_JOBS = 500
-_DEAD = 4
+_TAKEN, _DEAD = 2, 4
 _BEGUN = "(SELECT batch_row FROM jobs WHERE seq <= :last AND batch_row IS NOT NULL)"
 _REST = "state, batch_row, deaths, parked_s, finished_at, dedup, sealed_outcome"
 _COPIED, _LEAVING = "copied ", "leaving"
@@ -85,7 +85,9 @@ class Takeover:
         while True:
             rows = self._next_rows()
             if not rows:
-                self._to.execute("DELETE FROM meta WHERE name = ?", (self._mark,))
+                with self._own.file.transaction():
+                    self._own.history.take(self._orphan.history)
+                    self._to.execute("DELETE FROM meta WHERE name = ?", (self._mark,))
                 return
             touched = self._move(rows, low, lanes)
             low += len(rows)
@@ -152,6 +154,10 @@ class Takeover:
     def _copy_spaces(self) -> None:
         first_seq = self._own.numbering.low_seq - self._left()
         with self._own.file.transaction():
+            self._to.executemany(
+                "INSERT OR IGNORE INTO holds VALUES (?, ?)",
+                self._from.execute("SELECT digest, since FROM holds").fetchall(),
+            )
             for old_id, digest, sealed in self._from.execute(
                 "SELECT space_id, digest, sealed FROM spaces"
             ).fetchall():
@@ -190,7 +196,7 @@ class Takeover:
         with self._own.file.synced_transaction():
             batches: dict[int, int] = {}
             touched: set[int] = set()
-            lost = added = dead = 0
+            lost = added = dead = taken = 0
             for seq, row in enumerate(rows, low):
                 lane = self._lane(row[_LANE], lanes)
                 if lane is None:
@@ -200,8 +206,10 @@ class Takeover:
                 inserted = self._insert(row, seq, lane, batches)
                 added += inserted
                 dead += inserted and row[_STATE] == _DEAD
+                taken += inserted and row[_STATE] == _TAKEN
             self._own.file.count("adopted", added)
             self._own.file.count("dead", dead)
+            self._own.file.count("delivered", taken)
             self._own.file.count("deduplicated", len(rows) - lost - added)
             self._to.execute(
                 "INSERT OR REPLACE INTO meta VALUES (?, ?)",

@@ -1,6 +1,6 @@
 """From sealed rows to what is sent; what fails its integrity check is set aside."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
 import structlog
@@ -14,7 +14,7 @@ from mem9_async.queue.journal.file import JournalFile
 from mem9_async.queue.journal.lane_registry import Addresses
 from mem9_async.queue.journal.sealed_jobs import SEALED_COLUMNS, SealedJob
 from mem9_async.queue.journal.sealed_outcomes import SPOILED, seal_outcome
-from mem9_async.queue.records import Frozen
+from mem9_async.queue.records import Frozen, KnownLane
 from mem9_async.queue.sealing import SealBroken, Sealer
 
 log = structlog.get_logger()
@@ -31,6 +31,7 @@ class Opener:
         *,
         confirmation: Confirmation,
         leaving: Callable[[], AbstractContextManager[None]],
+        references: Callable[[Iterable[bytes]], dict[bytes, str]],
     ) -> None:
         self._file = file
         self._db = file.db
@@ -38,6 +39,7 @@ class Opener:
         self._sealer = sealer
         self._confirmation = confirmation
         self._leaving = leaving
+        self._references = references
 
     def can_open(self, lane_id: int) -> bool:
         """Whether the lane's address is intact; if not, all its jobs are dead letters now.
@@ -67,7 +69,7 @@ class Opener:
                 "DELETE FROM jobs WHERE lane_id = ? AND state = 2", (lane_id,)
             ).rowcount
             self._db.execute("DELETE FROM batches WHERE lane_id = ?", (lane_id,))
-            self._file.count("dead", lost)
+            self._file.count_dead(ErrorType.PAYLOAD_MISMATCH, lost)
             self._file.count("unconfirmed", taken)
         log.error("job.dead_lettered", error_type=ErrorType.PAYLOAD_MISMATCH, jobs=lost)
 
@@ -106,15 +108,7 @@ class Opener:
             raise JournalError("the key of this lane's space is not known")
         jobs, lost = self._jobs(row, known.digest)
         if lost:
-            self._set_aside(row, [job.job_id for job in lost], now, empty=not jobs)
-            log.error(
-                "job.dead_lettered",
-                job_ids=[job.job_id.hex() for job in lost],
-                error_type=ErrorType.PAYLOAD_MISMATCH,
-                lane=known.fingerprint,
-                space=self._addresses.space_name(known.space_id),
-                jobs=len(lost),
-            )
+            self._set_aside(row, [job.job_id for job in lost], known, now, empty=not jobs)
         return Frozen(
             row=row,
             lane_id=lane_id,
@@ -137,6 +131,7 @@ class Opener:
             next_at=next_at,
             lost=len(lost),
             lost_size=sum(job.size for job in lost),
+            references=self._of(jobs),
         )
 
     def _jobs(
@@ -156,7 +151,13 @@ class Opener:
                 jobs.append((job, payload))
         return jobs, lost
 
-    def _set_aside(self, row: int, job_ids: list[bytes], now: float, *, empty: bool) -> None:
+    def _of(self, jobs: list[tuple[SealedJob, Payload]]) -> tuple[str, ...]:
+        found = self._references(job.job_id for job, _ in jobs)
+        return tuple(dict.fromkeys(found.values()))
+
+    def _set_aside(
+        self, row: int, job_ids: list[bytes], known: KnownLane, now: float, *, empty: bool
+    ) -> None:
         # What was changed on the disk must not be sent, and must not hold up the others either.
         outcome = seal_outcome(self._sealer, SPOILED)
         with self._leaving():
@@ -167,4 +168,12 @@ class Opener:
             )
             if empty:
                 self._db.execute("DELETE FROM batches WHERE batch_row = ?", (row,))
-            self._file.count("dead", len(job_ids))
+            self._file.count_dead(ErrorType.PAYLOAD_MISMATCH, len(job_ids))
+        log.error(
+            "job.dead_lettered",
+            job_ids=[job_id.hex() for job_id in job_ids],
+            error_type=ErrorType.PAYLOAD_MISMATCH,
+            lane=known.fingerprint,
+            space=self._addresses.space_name(known.space_id),
+            jobs=len(job_ids),
+        )

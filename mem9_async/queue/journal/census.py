@@ -21,6 +21,15 @@ class DeadLetter:
     content: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class BatchedJobs:
+    """Jobs of one space that have been put into batches and are not delivered."""
+
+    space_id: int
+    in_flight: int
+    retrying: int
+
+
 class Census:
     """What a journal holds, whoever it belongs to."""
 
@@ -36,6 +45,17 @@ class Census:
             for row in self._db.execute(
                 "SELECT DISTINCT l.space_id FROM lanes l JOIN jobs j ON j.lane_id = l.lane_id"
                 " ORDER BY 1"
+            )
+        ]
+
+    def batched(self) -> list[BatchedJobs]:
+        """Jobs whose batch is being sent, or waits to be sent again, counted by space."""
+        return [
+            BatchedJobs(space_id, in_flight=in_flight, retrying=retrying)
+            for space_id, in_flight, retrying in self._db.execute(
+                "SELECT l.space_id, sum(b.state = 1), sum(b.state = 2) FROM batches b"
+                " JOIN lanes l ON l.lane_id = b.lane_id JOIN jobs j ON j.batch_row = b.batch_row"
+                " WHERE b.state IN (1, 2) GROUP BY l.space_id"
             )
         ]
 

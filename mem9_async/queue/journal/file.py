@@ -4,6 +4,7 @@ One connection, used by one thread only: that makes SQLite's WAL-reset bug (3.7.
 3.51.2, two connections) impossible here.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,7 @@ class JournalFile:
         """
         self.path = path
         self.on_rollback: Callable[[], None] = lambda: None
+        self.deaths: Counter[str] = Counter()  #: dead letters by reason since the file was opened
         self.db = connect(path)
         try:
             self._prepare("FULL" if durability == "power" else "NORMAL", sealer)
@@ -127,6 +129,12 @@ class JournalFile:
                 " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
                 (name, amount),
             )
+
+    def count_dead(self, reason: str, amount: int) -> None:
+        """Count *amount* new dead letters, and in `deaths` why; belongs inside a transaction."""
+        self.count("dead", amount)
+        if amount:
+            self.deaths[reason] += amount
 
     def counters(self) -> dict[str, int]:
         """Every counter since the journal began."""

@@ -10,12 +10,14 @@ from pathlib import Path
 
 from pydantic_core import to_json
 
+from mem9_async.models.history import Attempt, StepKind
 from mem9_async.models.job import NewJob
 from mem9_async.models.outcome import Confirmation, Outcome
 from mem9_async.queue import failpoints
 from mem9_async.queue.journal.batch_opener import Opener
 from mem9_async.queue.journal.batch_rows import IN_FLIGHT, RETRYABLE, BatchRows
 from mem9_async.queue.journal.file import JournalFile
+from mem9_async.queue.journal.history import History
 from mem9_async.queue.journal.lane_registry import Addresses
 from mem9_async.queue.journal.numbering import Numbering
 from mem9_async.queue.journal.parks import Parks
@@ -47,6 +49,7 @@ class Journal:
         self.file = JournalFile(path, durability=durability, sealer=sealer)
         self.addresses = Addresses(self.file, sealer, persist_keys=persist_keys)
         self.parks = Parks(self.file, sealer)
+        self.history = History(self.file, self.addresses.names)
         self._db = self.file.db
         self.sealer = sealer
         self.batch_rows = BatchRows(self.file)
@@ -62,6 +65,7 @@ class Journal:
             sealer,
             confirmation=confirmation,
             leaving=self.numbering.leaving,
+            references=self.history.references,
         )
 
     def close(self) -> None:
@@ -116,6 +120,8 @@ class Journal:
         ).rowcount
         if inserted:
             self.numbering.next_seq += 1
+            if job.reference is not None:
+                self.history.refer(job_id, job.reference)
         else:
             job_id = self._db.execute(
                 "SELECT job_id FROM jobs WHERE lane_id = ? AND dedup = ? AND state = 0",
@@ -221,10 +227,18 @@ class Journal:
 
     # Settling
 
-    def delivered(self, row: int, *, redelivered: bool, taken_at: float | None = None) -> None:
+    def delivered(
+        self,
+        row: int,
+        *,
+        redelivered: bool,
+        taken_at: float | None = None,
+        attempt: Attempt | None = None,
+    ) -> None:
         """mem9 has taken the batch's jobs: forget them, or with *taken_at* keep them watched."""
         failpoints.hit("settle.before")
         with self.numbering.leaving():
+            self.history.attempted(row, StepKind.DELIVERED, attempt, leaving=taken_at is None)
             if taken_at is None:
                 jobs = self._db.execute("DELETE FROM jobs WHERE batch_row = ?", (row,)).rowcount
                 self._db.execute("DELETE FROM batches WHERE batch_row = ?", (row,))
@@ -248,9 +262,18 @@ class Journal:
             failpoints.hit("settle.written")
         failpoints.hit("settle.committed")
 
-    def retry(self, row: int, outcome: Outcome, *, due_at: float, costs_attempt: bool) -> None:
+    def retry(
+        self,
+        row: int,
+        outcome: Outcome,
+        *,
+        due_at: float,
+        costs_attempt: bool,
+        attempt: Attempt | None = None,
+    ) -> None:
         """Keep the batch as it is for another attempt at *due_at*."""
         with self.file.transaction():
+            self.history.attempted(row, StepKind.RETRY, attempt, next_at=due_at)
             self._db.execute(
                 "UPDATE batches SET state = ?, due_at = ?, attempts = attempts - ?,"
                 " maybe_sent = maybe_sent OR ?, sealed_outcome = ? WHERE batch_row = ?",
@@ -269,9 +292,24 @@ class Journal:
         """Set all jobs of a lane aside whose address failed its integrity check."""
         self._opener.spoil_lane(lane_id)
 
-    def split(self, row: int, *, due_at: float, maybe_sent: bool = False) -> tuple[FrozenRef, ...]:
-        """Replace the batch by its halves, as BatchRows.split() does."""
-        return self.batch_rows.split(row, due_at=due_at, maybe_sent=maybe_sent)
+    def split(
+        self,
+        row: int,
+        *,
+        due_at: float,
+        maybe_sent: bool = False,
+        attempt: Attempt | None = None,
+    ) -> tuple[FrozenRef, ...]:
+        """Replace the batch by its halves, frozen in the same order. Needs two jobs or more.
+
+        *maybe_sent* when the attempt just made may have arrived, or an earlier one did.
+        Three jobs become three batches: that finds one bad job with a request less.
+        """
+        with self.file.transaction():
+            self.history.attempted(row, StepKind.SPLIT, attempt)
+            parts = self.batch_rows.split(row, due_at=due_at, maybe_sent=maybe_sent)
+            failpoints.hit("split.written")
+        return parts
 
     def forgive(self) -> None:
         """The process is about to be ended: that says nothing against what is in flight now."""
@@ -281,15 +319,18 @@ class Journal:
                 " (SELECT batch_row FROM batches WHERE state = 1)"
             )
 
-    def bury(self, row: int, outcome: Outcome, *, now: float) -> int:
+    def bury(
+        self, row: int, outcome: Outcome, *, now: float, attempt: Attempt | None = None
+    ) -> int:
         """Set the batch's jobs aside as dead letters; return how many."""
         with self.numbering.leaving():
+            self.history.attempted(row, StepKind.DEAD, attempt, reason=outcome.error_type)
             buried = self._db.execute(
                 "UPDATE jobs SET state = 4, batch_row = NULL, finished_at = ?, sealed_outcome = ?"
                 " WHERE batch_row = ?",
                 (now, seal_outcome(self.sealer, outcome), row),
             ).rowcount
             self._db.execute("DELETE FROM batches WHERE batch_row = ?", (row,))
-            self.file.count("dead", buried)
+            self.file.count_dead(outcome.error_type or "rejected", buried)
         failpoints.hit("dead.committed")
         return buried

@@ -20,6 +20,7 @@ from mem9_async.queue.sealing import SealBroken, Sealer
 _LaneKey = tuple[int, str, str | None, str | None, str | None]
 
 _KEY_KEPT_S = 3600.0  # of a space that has nothing to send: a revoked key must not stay for ever
+_DIGESTS_MOST = 1_000
 _NUMBER_KEPT_S = 24 * 3600.0  # answers about delivered jobs find their space by its number
 
 
@@ -43,6 +44,7 @@ class Addresses:
         #: Called with number and space when a key comes that was not known; must write nothing.
         self.on_key: Callable[[int, Space], None] = lambda _space_id, _space: None
         self._spaces: dict[int, Space] = {}
+        self._digests: dict[tuple[str, str], bytes] = {}
         self._space_ids: dict[tuple[str, str], int] = {}
         # Keys that no row has, by digest: a number may be handed out again, after a rollback.
         self._keys: dict[bytes, Space] = {}
@@ -58,6 +60,7 @@ class Addresses:
 
         Keys that are in memory only stay: nothing else could bring them back.
         """
+        self._digests.clear()
         self._spaces.clear()
         self._space_ids.clear()
         self._lanes.clear()
@@ -292,9 +295,21 @@ class Addresses:
             self._keys = {digest: each for digest, each in self._keys.items() if digest in left}
         return gone
 
+    def names(self, lane_id: int) -> tuple[str, str]:
+        """The fingerprints of a lane's space and of the lane; "?" for what cannot be read."""
+        known = self.readable(lane_id)
+        return (self.space_name(known.space_id), known.fingerprint) if known else ("?", "?")
+
     def space_digest(self, space: Space) -> bytes:
         """The keyed hash of address and key."""
-        return self._sealer.digest(to_json(["space", space.base_url, space.key]), 16)
+        key = (space.base_url, space.key)
+        digest = self._digests.get(key)
+        if digest is None:
+            if len(self._digests) >= _DIGESTS_MOST:
+                self._digests.clear()
+            digest = self._sealer.digest(to_json(["space", *key]), 16)
+            self._digests[key] = digest
+        return digest
 
     def _lane_digest(self, space: Space, address: dict[str, str | None]) -> bytes:
         return self._sealer.digest(self.space_digest(space) + to_json(sorted(address.items())), 16)

@@ -39,8 +39,24 @@ def _watch_what_was_taken(db: sqlite3.Connection, sealer: Sealer) -> None:
     )
 
 
+def _remember_what_happened(db: sqlite3.Connection, sealer: Sealer) -> None:
+    """3 to 4: what happened to jobs, their references, and what people hold back by hand."""
+    db.execute(
+        "CREATE TABLE refs (job_id BLOB PRIMARY KEY, reference TEXT NOT NULL) STRICT, WITHOUT ROWID"
+    )
+    db.execute(
+        "CREATE TABLE holds (digest BLOB PRIMARY KEY, since REAL NOT NULL) STRICT, WITHOUT ROWID"
+    )
+    db.execute(
+        "CREATE TABLE history (n INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL,"
+        " batch_id TEXT, jobs BLOB NOT NULL, space TEXT NOT NULL, lane TEXT NOT NULL,"
+        " detail TEXT NOT NULL) STRICT"
+    )
+
+
 #: From version n to n + 1.
 MIGRATIONS: dict[int, Callable[[sqlite3.Connection, Sealer], None]] = {
     1: _seal_to_the_whole_place,
     2: _watch_what_was_taken,
+    3: _remember_what_happened,
 }

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from mem9_async.queue.journal.file import JournalFile
 
 OWN_FIRST_SEQ = 1 << 40  # adopted jobs are numbered downwards from here
-_COUNTED_TO = "counted_to_seq"
+COUNTED_TO = "counted_to_seq"
 
 
 class Numbering:
@@ -19,7 +19,7 @@ class Numbering:
         # Two questions: SQLite looks at the ends for one at a time, and reads all rows for both.
         first = self._db.execute("SELECT min(seq) FROM jobs").fetchone()[0]
         last = self._db.execute("SELECT max(seq) FROM jobs").fetchone()[0]
-        mark = self._file.counters().get(_COUNTED_TO, 0)
+        mark = self._file.counters().get(COUNTED_TO, 0)
         #: The next job's number. Above the mark even when every job has left: a number below it
         #: would not be counted.
         self.next_seq = max(OWN_FIRST_SEQ, (last or 0) + 1, mark + 1)
@@ -50,7 +50,7 @@ class Numbering:
                 self._file.count("accepted", uncounted)
                 self._db.execute(
                     "INSERT OR REPLACE INTO counters VALUES (?, ?)",
-                    (_COUNTED_TO, self.next_seq - 1),
+                    (COUNTED_TO, self.next_seq - 1),
                 )
             yield
         self._uncounted -= uncounted
@@ -59,5 +59,5 @@ class Numbering:
         """Every counter since the journal began."""
         counted = self._file.counters()
         counted["accepted"] = counted.get("accepted", 0) + self._uncounted
-        counted.pop(_COUNTED_TO, None)
+        counted.pop(COUNTED_TO, None)
         return counted

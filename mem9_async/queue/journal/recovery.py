@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 import structlog
 from pydantic_core import to_json
 
+from mem9_async.models.history import Step, StepKind
 from mem9_async.models.outcome import ErrorType, Outcome
 from mem9_async.queue import failpoints
 from mem9_async.queue.journal.journal import DEATHS_ALONE, Journal
@@ -57,6 +58,8 @@ class Recovery:
     def _interrupted(self, now: float, latest: float, *, deaths: bool) -> int:
         """Due now is what was being sent, by *latest* all else; how many jobs were being sent."""
         db = self._file.db
+        for (row,) in db.execute("SELECT batch_row FROM batches WHERE state = 1").fetchall():
+            self._journal.history.of_batch(row, Step(StepKind.INTERRUPTED, now))
         caught = db.execute(
             "UPDATE jobs SET deaths = deaths + ? WHERE batch_row IN"
             " (SELECT batch_row FROM batches WHERE state = 1)",
@@ -83,7 +86,7 @@ class Recovery:
             " WHERE batch_row IS NOT NULL AND state = 1 AND deaths >= ?",
             (now, outcome, _DEATHS_BURIED),
         ).rowcount
-        self._file.count("dead", buried)
+        self._file.count_dead(ErrorType.WORKER_CRASH, buried)
         return buried
 
     def _set_apart(self, now: float) -> None:

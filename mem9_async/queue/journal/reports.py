@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from mem9_async.models.job import JobReport, JobState
+from mem9_async.queue.journal.interventions import Interventions
 from mem9_async.queue.journal.journal import Journal
 from mem9_async.queue.journal.sealed_jobs import SEALED_COLUMNS, SealedJob
 from mem9_async.queue.journal.sealed_outcomes import SPOILED, open_outcome
@@ -27,10 +28,10 @@ class Reports:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._file = journal.file
         self._db = journal.file.db
         self._addresses = journal.addresses
         self._sealer = journal.sealer
+        self._interventions = Interventions(journal)
 
     def stats(self, space_id: int, *, parked: bool, now: float, errors: int) -> SpaceStats:
         """Count the space's jobs by state; its deepest lanes; its newest *errors* failures."""
@@ -43,7 +44,7 @@ class Reports:
             " WHERE l.space_id = ? GROUP BY j.state, b.state",
             (space_id,),
         ):
-            state = _state(job_state, batch_state, parked=parked)
+            state = state_of(job_state, batch_state, parked=parked)
             counts[state] += amount
             if state not in (JobState.DEAD, JobState.CANCELLED, JobState.TAKEN):
                 oldest = first if oldest is None else min(oldest, first)
@@ -106,7 +107,7 @@ class Reports:
                 (space_id, bytes.fromhex(job_id)),
             ).fetchone()
             if row is not None:
-                found[job_id] = _state(row[1], row[2], parked=parked)
+                found[job_id] = state_of(row[1], row[2], parked=parked)
         return found
 
     def dead_spaces(self) -> list[DeadSpace]:
@@ -130,7 +131,7 @@ class Reports:
         ).fetchone()[0]
         return count
 
-    def replay(self, space_id: int, job_id: str | None) -> tuple[int, list[int]]:
+    def replay(self, space_id: int, job_id: str | None, now: float) -> tuple[int, list[int]]:
         """Put the space's dead letters (or one) back in line; return how many, and the lanes.
 
         A dead letter whose equal waits already is not sent twice: it is dropped and counted.
@@ -141,28 +142,18 @@ class Reports:
         except ValueError:
             return 0, []
         chosen = {"space_id": space_id, "job_id": key}
-        with self._journal.numbering.leaving():
-            lane_ids = [
-                row[0]
-                for row in self._db.execute(f"SELECT DISTINCT lane_id FROM jobs {_DEAD}", chosen)
-            ]
-            replayed = self._db.execute(
-                "UPDATE OR IGNORE jobs SET state = 0, deaths = 0, parked_s = 0,"
-                f" finished_at = NULL, sealed_outcome = NULL {_DEAD}",
-                chosen,
-            ).rowcount
-            dropped = self._db.execute(f"DELETE FROM jobs {_DEAD}", chosen).rowcount
-            self._file.count("replayed", replayed)
-            self._file.count("discarded", dropped)
-            self._file.count("dead", -(replayed + dropped))
-        return replayed, lane_ids
+        found = self._db.execute(f"SELECT job_id FROM jobs {_DEAD} ORDER BY seq", chosen).fetchall()
+        replayed, lanes = self._interventions.replay((letter for (letter,) in found), now)
+        return replayed, sorted(lanes)
 
     def _report(self, row: tuple[object, ...], *, parked: bool, now: float) -> JobReport:
         job_id, job_state, batch_state, accepted_at, attempts, due_at, sealed = row
-        state = _state(job_state, batch_state, parked=parked)
+        state = state_of(job_state, batch_state, parked=parked)
         outcome = open_outcome(self._sealer, sealed) if isinstance(sealed, bytes) else None
         waits = state is JobState.RETRYABLE and isinstance(due_at, float)
+        references = self._journal.history.references([job_id] if isinstance(job_id, bytes) else [])
         return JobReport(
+            reference=next(iter(references.values()), None),
             job_id=job_id.hex() if isinstance(job_id, bytes) else str(job_id),
             state=state,
             age_s=round(max(0.0, now - float(str(accepted_at))), 3),
@@ -173,7 +164,8 @@ class Reports:
         )
 
 
-def _state(job_state: object, batch_state: object, *, parked: bool) -> JobState:
+def state_of(job_state: object, batch_state: object, *, parked: bool) -> JobState:
+    """Where a job is, by the state of its row and of its batch's."""
     # A job's row says which list it is on; its batch whether it is being sent.
     if isinstance(batch_state, int):
         state = _BATCH_STATES[batch_state]

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import structlog
 
+from mem9_async.models.history import Step, StepKind
 from mem9_async.models.outcome import ErrorType, Outcome
 from mem9_async.queue.journal.file import JournalFile
 from mem9_async.queue.journal.journal import Journal
@@ -69,6 +70,7 @@ class Retention:
             error="not delivered within delivery_deadline",
         )
         with self._journal.numbering.leaving():
+            self._tell(overdue, {"before": before, "believed": believed}, now)
             expired = self._db.execute(
                 "UPDATE jobs SET state = 4, batch_row = NULL, finished_at = :now,"
                 f" sealed_outcome = :outcome WHERE {overdue}",
@@ -83,8 +85,18 @@ class Retention:
                 "DELETE FROM batches WHERE NOT EXISTS"
                 " (SELECT 1 FROM jobs WHERE jobs.batch_row = batches.batch_row)"
             )
-            self._file.count("dead", expired)
+            self._file.count_dead("deadline_exceeded", expired)
         return expired, lanes
+
+    def _tell(self, overdue: str, chosen: dict[str, float], now: float) -> None:
+        found: dict[int, list[bytes]] = {}
+        for lane_id, job_id in self._db.execute(
+            f"SELECT lane_id, job_id FROM jobs WHERE {overdue} ORDER BY seq", chosen
+        ):
+            found.setdefault(lane_id, []).append(job_id)
+        step = Step(StepKind.DEAD, now, reason=ErrorType.DEADLINE_EXCEEDED)
+        for lane_id, job_ids in found.items():
+            self._journal.history.add(step, job_ids, lane_id)
 
     def forget_dead(self, now: float, *, retention_s: float, max_bytes: int) -> tuple[int, int]:
         """Delete dead letters older than *retention_s*, then the oldest beyond *max_bytes*.

@@ -1,7 +1,7 @@
 """The journal's tables. Text only: file.py is the one that runs it."""
 
 APPLICATION_ID = 0x6D656D39  # "mem9"
-VERSION = 3
+VERSION = 4
 
 # auto_vacuum takes effect only before the first table exists. The file is ours alone (ownership):
 # EXCLUSIVE spares the locks of every commit and the shared-memory file.
@@ -19,6 +19,7 @@ PRAGMA cell_size_check = ON;
 
 # jobs.seq is the order of delivery. We assign it: adopted jobs go below our own.
 # jobs.state: 0 available, 1 in a batch, 2 taken by mem9 and watched, 4 dead, 5 cancelled.
+# history.jobs: job ids of 16 bytes, one after the other. holds.digest: a space's, empty for all.
 # batches.state: 1 in flight, 2 retryable, 3 taken; it tells the state of the batch's jobs.
 TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
@@ -84,6 +85,18 @@ CREATE TABLE jobs (
     dedup BLOB NOT NULL,
     sealed BLOB NOT NULL,
     sealed_outcome BLOB
+) STRICT;
+CREATE TABLE refs (job_id BLOB PRIMARY KEY, reference TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE holds (digest BLOB PRIMARY KEY, since REAL NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE history (
+    n INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    kind TEXT NOT NULL,
+    batch_id TEXT,
+    jobs BLOB NOT NULL,
+    space TEXT NOT NULL,
+    lane TEXT NOT NULL,
+    detail TEXT NOT NULL
 ) STRICT;
 CREATE INDEX jobs_by_lane ON jobs (lane_id, state, seq, size, accepted_at);
 CREATE UNIQUE INDEX jobs_waiting_once ON jobs (lane_id, dedup) WHERE state = 0;

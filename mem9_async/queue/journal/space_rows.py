@@ -82,7 +82,8 @@ class SpaceRows:
             )
             gone = self._db.execute(
                 f"WITH idle AS (SELECT space_id FROM spaces WHERE {_IDLE})"
-                " DELETE FROM spaces WHERE space_id IN idle AND NOT EXISTS"
+                " DELETE FROM spaces WHERE space_id IN idle"
+                " AND digest NOT IN (SELECT digest FROM holds) AND NOT EXISTS"
                 " (SELECT 1 FROM owners mine JOIN owners other USING (digest)"
                 "  WHERE mine.space_id = spaces.space_id AND other.space_id NOT IN idle)"
                 " RETURNING space_id",

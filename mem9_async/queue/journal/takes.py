@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mem9_async.models.batch import Batch
+from mem9_async.models.history import Step, StepKind
 from mem9_async.models.outcome import Confirmation
 from mem9_async.queue.journal.batch_rows import RETRYABLE
 from mem9_async.queue.journal.journal import Journal
@@ -35,8 +36,9 @@ class Takes:
         self._db = journal.file.db
         self._addresses = journal.addresses
         self._sealer = journal.sealer
+        self._history = journal.history
 
-    def all(self) -> list[Take]:
+    def all(self, now: float) -> list[Take]:
         """Every take that can be opened, the oldest first; the others are let go."""
         found, closed = [], []
         for row, lane_id, batch_id, taken_at, first_at, resends in self._db.execute(
@@ -70,7 +72,7 @@ class Takes:
             found.append(
                 Take(row, lane_id, known.space_id, batch, taken_at, first_at, resends, oldest_at)
             )
-        self.ended(closed, "unconfirmed")
+        self.ended(closed, "unconfirmed", now)
         return found
 
     def resends(self, row: int) -> int | None:
@@ -78,12 +80,14 @@ class Takes:
         found = self._db.execute("SELECT resends FROM takes WHERE batch_row = ?", (row,)).fetchone()
         return None if found is None else int(found[0])
 
-    def ended(self, rows: Iterable[int], counter: str) -> None:
+    def ended(self, rows: Iterable[int], counter: str, now: float) -> None:
         """Forget these batches: *counter* says as what, `remembered` or `unconfirmed`."""
         chosen = [(row,) for row in rows]
         if not chosen:
             return
         with self._journal.numbering.leaving():
+            for (row,) in chosen:
+                self._history.of_batch(row, Step(StepKind(counter), now), leaving=True)
             jobs = self._db.executemany("DELETE FROM jobs WHERE batch_row = ?", chosen).rowcount
             self._db.executemany("DELETE FROM batches WHERE batch_row = ?", chosen)
             self._db.executemany("DELETE FROM takes WHERE batch_row = ?", chosen)
@@ -102,6 +106,7 @@ class Takes:
                 if not found:
                     continue
                 lanes.add(found[0][0])
+                self._history.of_batch(row, Step(StepKind.LOST, now, reason=reason))
                 jobs = self._db.execute(
                     "UPDATE jobs SET state = 1 WHERE batch_row = ?", (row,)
                 ).rowcount

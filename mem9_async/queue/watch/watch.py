@@ -158,6 +158,10 @@ class Watch:
                 found.append(told)
         return found
 
+    def silent_spaces(self) -> dict[int, str]:
+        """Every space that does not remember at present, and why."""
+        return {each.space_id: each.reason for each in self._spaces.values() if each.reason}
+
     def not_remembering(self, space_id: int) -> str | None:
         """Why the space does not remember at present; None when it does, as far as is known."""
         space = self._spaces.get(space_id)

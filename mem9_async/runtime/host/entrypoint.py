@@ -15,6 +15,7 @@ from mem9_async import logs, settings
 from mem9_async.queue.troubles import place_of
 from mem9_async.runtime import current
 from mem9_async.runtime.host import stdio
+from mem9_async.runtime.host.log_file import LogFile
 from mem9_async.runtime.host.sdk_server import Server
 from mem9_async.runtime.plugin import Plugin
 from mem9_async.version import VERSION
@@ -35,9 +36,7 @@ def serve() -> None:
     os.umask(0o077)  # SQLite makes its files as open as this allows: 0600
     stdio.buffer_stdout()
     loaded, problems = settings.load()
-    relay = logs.Relay()
-    logs.configure(relay.send, level=loaded.log_level, version=VERSION)
-    _relay_on_hub(relay)
+    log_file = _log(loaded)
     for problem in problems:
         log.warning("setting.ignored", reason=problem)
     environment = DifyPluginEnv()
@@ -50,7 +49,7 @@ def serve() -> None:
     )
     current.install(plugin)
     gevent.spawn_later(_START_AFTER_S, _look_after, plugin)
-    gevent.signal_handler(signal.SIGTERM, _leave, plugin)
+    gevent.signal_handler(signal.SIGTERM, _leave, plugin, log_file)
     server = Server(environment)
     # All that is loaded by now stays for good. A full collection that walks it, every other second
     # under load, stops each call that is under way for 90 ms.
@@ -71,10 +70,31 @@ def _look_after(plugin: Plugin) -> None:
         gevent.sleep(_WATCH_EVERY_S)
 
 
-def _leave(plugin: Plugin) -> None:
+def _leave(plugin: Plugin, log_file: LogFile | None) -> None:
     # A courtesy of container stops; the daemon itself uses SIGKILL, which nothing needs to survive.
     plugin.close()
+    if log_file is not None:
+        log_file.close()
     os._exit(0)
+
+
+def _log(loaded: settings.Settings) -> LogFile | None:
+    """Have events written to the host's log, and to a file where one is asked for."""
+    relay = logs.Relay()
+    if loaded.log_file is None:
+        logs.configure(relay.send, level=loaded.log_level, version=VERSION)
+        _relay_on_hub(relay)
+        return None
+    log_file = LogFile(loaded.log_file.expanduser().absolute())
+
+    def send(level: str, message: str) -> None:
+        relay.send(level, message)
+        log_file.send(level, message)
+
+    logs.configure(send, level=loaded.log_level, version=VERSION)
+    _relay_on_hub(relay)
+    log_file.start()
+    return log_file
 
 
 def _relay_on_hub(relay: logs.Relay) -> None:

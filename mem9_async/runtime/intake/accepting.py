@@ -1,5 +1,6 @@
 """Takes jobs in: room for them, the commit, and the receipt that is promised."""
 
+import time
 from collections.abc import Callable
 from itertools import repeat
 
@@ -8,6 +9,7 @@ import structlog
 from mem9_async.models.errors import Mem9AsyncError, QueueFull, Unwritable
 from mem9_async.models.job import NewJob, QueueDepth, Receipt
 from mem9_async.models.outcome import Trouble
+from mem9_async.models.reference import trace_id
 from mem9_async.queue import failpoints
 from mem9_async.queue.clock import Clock
 from mem9_async.queue.deliverer import Deliverer
@@ -17,6 +19,7 @@ from mem9_async.queue.records import Appended
 from mem9_async.runtime.recall.pending_writes import Underway
 from mem9_async.runtime.recall.usage_notices import Notices
 from mem9_async.runtime.status.health import Health
+from mem9_async.runtime.status.tally import Tally
 from mem9_async.runtime.storage.storage import Storage
 from mem9_async.settings import Settings
 
@@ -45,6 +48,7 @@ class Accepting:
         underway: Underway,
         notices: Notices,
         health: Health,
+        tally: Tally,
         clock: Clock,
     ) -> None:
         self._settings = settings
@@ -56,6 +60,7 @@ class Accepting:
         self._underway = underway
         self._notices = notices
         self._health = health
+        self._tally = tally
         self._clock = clock
         self._room_looked_at = float("-inf")
         self._full = False
@@ -64,7 +69,11 @@ class Accepting:
         """Commit *jobs* together; give each its receipt, or the reason why it was not taken."""
         now = self._clock.now()
         refusals = [self._refusal(job, now) for job in jobs]
+        for refusal in refusals:
+            if refusal is not None:
+                self._tally.refused(refusal.code)
         taken = [job for job, refusal in zip(jobs, refusals, strict=True) if refusal is None]
+        began_at = time.perf_counter()
         try:
             appended = self._storage.journal.append(taken, now) if taken else []
         except JournalError as exc:
@@ -73,7 +82,12 @@ class Accepting:
             log.error("journal.write_failed", error_type=reason, reason=str(exc), jobs=len(taken))
             damaged = isinstance(exc, JournalCorrupt)  # it is mended in a moment
             failed = self._damaged(str(exc)) if damaged else self._not_written(str(exc), reason)
+            for _ in taken:
+                self._tally.refused(failed.code)
             return [refusal or failed for refusal in refusals]
+        if appended:
+            new = sum(not each.deduplicated for each in appended)
+            self._tally.accepted(new, time.perf_counter() - began_at)
         # All of them are committed: each has to be in its line, whatever becomes of one receipt.
         for job, each in zip(taken, appended, strict=True):
             self._line_up(job, each, now)
@@ -112,6 +126,8 @@ class Accepting:
                 space=self._storage.journal.addresses.space_name(space_id),
                 bytes=each.size,
                 deduplicated=each.deduplicated or None,
+                reference=job.reference,
+                trace_id=trace_id(job.reference),
             )
             self._stored(job, space_id)
             trouble = self._trouble(space_id)

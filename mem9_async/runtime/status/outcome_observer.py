@@ -11,6 +11,7 @@ from mem9_async.runtime.recall.usage_notices import Notices
 from mem9_async.runtime.status.delivered import Delivered
 from mem9_async.runtime.status.news import News
 from mem9_async.runtime.status.queue_report import Reporting
+from mem9_async.runtime.status.tally import Tally
 from mem9_async.runtime.upkeep.key_rotation import Rotation
 from mem9_async.runtime.upkeep.watcher import Watcher
 
@@ -30,6 +31,7 @@ class OutcomeObserver:
         waiting: Waiting,
         unkept: Unkept,
         reporting: Reporting,
+        tally: Tally,
         clock: Clock,
     ) -> None:
         self._news = news
@@ -41,6 +43,7 @@ class OutcomeObserver:
         self._waiting = waiting
         self._unkept = unkept
         self._reporting = reporting
+        self._tally = tally
         self._clock = clock
 
     def cleared(self, space_id: int, job_ids: tuple[str, ...]) -> None:
@@ -50,6 +53,12 @@ class OutcomeObserver:
 
     def settled(self, frozen: Frozen, outcome: Outcome, decision: Decision) -> None:
         """One attempt of *frozen* ended in *outcome*, and *decision* was carried out."""
+        self._tally.attempted(
+            decision.move,
+            http_status=outcome.http_status,
+            error_type=outcome.error_type,
+            duration_s=outcome.duration_s,
+        )
         if decision.move is Move.DELIVER:
             self._taken(frozen, outcome)
         else:
@@ -59,6 +68,7 @@ class OutcomeObserver:
 
     def _taken(self, frozen: Frozen, outcome: Outcome) -> None:
         batch = frozen.batch
+        self._tally.delivered(len(batch.job_ids), self._clock.now() - frozen.oldest_at)
         self._news.succeeded(frozen.space_id)
         self._rotation.delivered(frozen.space_id)
         if outcome.notice:

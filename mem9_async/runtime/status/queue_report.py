@@ -8,6 +8,7 @@ from mem9_async.models.job import JobReport, LaneReport, QueueCommand, QueueRepo
 from mem9_async.models.outcome import ErrorType, Outcome, Trouble
 from mem9_async.queue.clock import Clock
 from mem9_async.queue.deliverer import Deliverer
+from mem9_async.queue.holds import Holds
 from mem9_async.queue.journal.recovery import Recovery
 from mem9_async.queue.journal.reports import Reports
 from mem9_async.queue.lanes import Lanes
@@ -21,6 +22,10 @@ from mem9_async.runtime.storage.storage import Storage
 log = structlog.get_logger()
 
 _ERRORS_SHOWN = 5
+PAUSED = (
+    "Whoever operates this plugin holds the writes of this space back; they are kept, and sent "
+    "when they are let go (python -m mem9_async queue resume)."
+)
 
 #: Why a space does not remember, for a person.
 SENTENCES: Mapping[str, str] = {
@@ -49,6 +54,7 @@ class Reporting:
         underway: Underway,
         news: News,
         health: Health,
+        holds: Holds,
         clock: Clock,
         not_remembering: Callable[[int], str | None],
     ) -> None:
@@ -63,6 +69,7 @@ class Reporting:
         self._underway = underway
         self._news = news
         self._health = health
+        self._holds = holds
         self._clock = clock
         self._not_remembering = not_remembering
 
@@ -84,6 +91,13 @@ class Reporting:
 
     def trouble(self, space_id: int) -> Trouble | None:
         """What still is wrong with the space's writes; None when nothing is."""
+        if self._holds.since(space_id) is not None:
+            return Trouble(
+                state="parked",
+                reason=ErrorType.PAUSED,
+                outcome=Outcome(error_type=ErrorType.PAUSED, error=PAUSED),
+                held=self._lanes.space_depth(space_id),
+            )
         trouble = self._news.trouble(
             space_id,
             held=self._lanes.space_depth(space_id),
@@ -105,7 +119,7 @@ class Reporting:
 
     def replay(self, space_id: int, job_id: str | None, now: float) -> int:
         """Send the space's dead letters (or one) again, in their old places; return how many."""
-        replayed, lane_ids = self._reports.replay(space_id, job_id)
+        replayed, lane_ids = self._reports.replay(space_id, job_id, now)
         for backlog in self._recovery.backlogs(lane_ids):
             self._lanes.restored(backlog, now)
         self._news.dead(self._reports.dead_spaces())
@@ -121,7 +135,9 @@ class Reporting:
         # Number 0 is nobody's: a space that never stored anything has an empty report.
         shown = space_id or 0
         park = self._parking.get(shown)
-        stats = self._reports.stats(shown, parked=park is not None, now=now, errors=_ERRORS_SHOWN)
+        is_held = self._holds.since(shown) is not None
+        parked = is_held or park is not None
+        stats = self._reports.stats(shown, parked=parked, now=now, errors=_ERRORS_SHOWN)
         counts = self._delivered.of(shown)
         forgets = self._not_remembering(shown)
         told = (self._health.reason, self._storage.rescues.told, forgets and SENTENCES[forgets])
@@ -139,8 +155,8 @@ class Reporting:
             lost_and_sent_again=counts.lost_and_sent_again,
             depth=self._lanes.space_depth(shown),
             oldest_age_s=None if stats.oldest_at is None else round(now - stats.oldest_at, 3),
-            parked_reason=park.reason if park else None,
-            parked_for_s=round(max(0.0, park.until - now), 3) if park else None,
+            parked_reason=ErrorType.PAUSED if is_held else park.reason if park else None,
+            parked_for_s=round(max(0.0, park.until - now), 3) if park and not is_held else None,
             lanes=tuple(self._lane(*lane, now) for lane in stats.lanes),
             last_errors=stats.last_errors,
             trouble=None if space_id is None else self.trouble(space_id),

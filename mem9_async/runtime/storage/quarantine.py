@@ -21,7 +21,7 @@ class Rescues:
 
     def __init__(self) -> None:
         self._again_at: dict[Path, float] = {}
-        self._rescued = self._lost = 0
+        self._rescued = self.lost = 0
 
     @property
     def told(self) -> str | None:
@@ -30,7 +30,7 @@ class Rescues:
             return None
         return (
             f"{self._rescued} damaged journal(s) rescued since the plugin started, jobs known to be"
-            f" lost: {self._lost}; the originals are kept in the data directory"
+            f" lost: {self.lost}; the originals are kept in the data directory"
         )
 
     def put_off(self, path: Path) -> bool:
@@ -57,7 +57,7 @@ class Rescues:
             return False
         self._again_at.pop(claim.path, None)
         self._rescued += 1
-        self._lost += lost
+        self.lost += lost
         log.error("journal.quarantined", reason=reason, file=aside.name)
         log.error("journal.corrupted", file=aside.name, jobs=saved, lost=lost)
         return True

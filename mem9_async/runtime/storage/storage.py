@@ -45,6 +45,7 @@ class Storage:
     weakness: str | None = None
     reserve: Reserve | None = None
     damaged: str | None = None  #: set when the journal turned out to be damaged in use
+    adopts: bool = True  #: not after a hand over: what was let go of is another's
     vanished: bool = False  #: somebody has removed the file: what is written is kept nowhere
     rescues: Rescues = field(default_factory=Rescues)
 
@@ -129,6 +130,32 @@ def open_storage(
     storage.weakness = mounts.weakness(directory)
     if storage.weakness:
         log.warning("storage.not_lasting", reason=storage.weakness)
+    return storage
+
+
+def fresh_storage(
+    settings: Settings, working_directory: Path, *, former: Storage
+) -> Storage | None:
+    """A new journal on disk beside *former*, with its key; None where there can be none.
+
+    It takes over nobody's: what *former* lets go of is another's.
+    """
+    if former.directory is None or not can_be_kept(settings, working_directory):
+        return None
+    try:
+        claim = claim_new(former.directory)
+        try:
+            journal = _journal(claim.path, former.sealer, settings)
+        except BaseException:
+            claim.release()
+            raise
+    except (OSError, JournalError):
+        return None
+    storage = _stored(
+        journal, former.sealer, former.secret, settings, former.directory, claim, former.rescues
+    )
+    storage.adopts = False
+    storage.weakness = former.weakness
     return storage
 
 

@@ -1,7 +1,7 @@
 """Taking over the journals whose owner is gone: after a crash, an upgrade, or from another node."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ class Adoption:
     def __init__(self, app: "App") -> None:
         self._app = app
         self._open: dict[Claim, Journal] = {}
+        self.waits_for: Callable[[], Awaitable[None]] | None = None  #: before the first round
         self.first_round = asyncio.Event()  #: set once everything there at the start is ours
 
     async def adopt(self) -> int:
@@ -33,9 +34,13 @@ class Adoption:
         Newest first: each is put before what is ours already. Yields to the loop between
         chunks, so that answers do not wait for it. Cancelled: what is not ours yet is let go.
         """
-        directory = self._app.storage.directory
+        storage = self._app.storage
+        directory = storage.directory if storage.adopts else None
         adopted = 0
         try:
+            if self.waits_for is not None:
+                waits_for, self.waits_for = self.waits_for, None
+                await waits_for()
             if directory is not None:
                 for claim in claim_orphans(directory):
                     adopted += await self._adopt(claim)

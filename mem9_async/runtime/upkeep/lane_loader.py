@@ -4,6 +4,7 @@ import structlog
 
 from mem9_async.queue.circuit import Endpoints
 from mem9_async.queue.clock import Clock
+from mem9_async.queue.holds import Holds
 from mem9_async.queue.journal import JournalError
 from mem9_async.queue.journal.recovery import Recovery
 from mem9_async.queue.journal.reports import Reports
@@ -34,6 +35,7 @@ class LaneLoader:
         lanes: Lanes,
         endpoints: Endpoints,
         parking: Parking,
+        holds: Holds,
         policy: Policy,
         watcher: Watcher,
         underway: Underway,
@@ -48,6 +50,7 @@ class LaneLoader:
         self._lanes = lanes
         self._endpoints = endpoints
         self._parking = parking
+        self._holds = holds
         self._policy = policy
         self._watcher = watcher
         self._underway = underway
@@ -90,11 +93,19 @@ class LaneLoader:
 
     def reload(self, lane_ids: set[int]) -> None:
         """Read again what the journal holds for these lanes: it has changed under them."""
+        self.reload_lanes(lane_ids)
+        self.recount()
+
+    def recount(self) -> None:
+        """Look again whose dead letters there are; costs as much as there are."""
+        self._news.dead(self._reports.dead_spaces())
+
+    def reload_lanes(self, lane_ids: set[int]) -> None:
+        """Read the lanes again, and nothing else."""
         now = self._clock.now()
         found = {backlog.lane_id: backlog for backlog in self._recovery.backlogs(lane_ids)}
         for lane_id in lane_ids:
             self._lanes.reloaded(lane_id, found.get(lane_id), now)
-        self._news.dead(self._reports.dead_spaces())
 
     def adopting(self, lane_ids: set[int]) -> None:
         """A part of another's jobs has come: hold what was parked, line up the rest."""
@@ -111,7 +122,8 @@ class LaneLoader:
         self._underway.reload()
 
     def restore_parks(self) -> None:
-        """Hold the spaces that the journal has parked; again after an adoption."""
+        """Hold the spaces that are parked or held in the journal; again after an adoption."""
+        self._holds.restore()
         self._parking.restore(
             self._clock.now(),
             longest_s=lambda park: self._policy.longest_park_s(

@@ -122,6 +122,7 @@ class Upkeep:
             )
         if file.wal_bytes() > _CHECKPOINT_ABOVE_BYTES or not self._app.lanes.depth:
             file.checkpoint()
+        app.storage.journal.history.trim()
         app.forget_spaces(app.storage.journal.addresses.prune())
 
 

@@ -83,7 +83,7 @@ class Watcher:
     def load(self) -> None:
         """Watch what the journal holds: after a start, and after an adoption."""
         now = self._clock.now()
-        for take in self._takes.all():
+        for take in self._takes.all(self._clock.now()):
             self.watch.took(watched(take), now, just_now=False)
 
     def took(self, frozen: Frozen) -> None:
@@ -160,7 +160,7 @@ class Watcher:
         now = self._clock.now()
         verdicts = self.watch.verdicts(now)
         for end in (End.REMEMBERED, End.UNCONFIRMED):
-            self._takes.ended((v.batch.row for v in verdicts if v.end is end), str(end))
+            self._takes.ended((v.batch.row for v in verdicts if v.end is end), str(end), now)
         lost: dict[str, list[int]] = {}
         for verdict in verdicts:
             if verdict.end is End.LOST:

@@ -1,10 +1,12 @@
 """What every answer shares: the form of a failure, of a quota denial, and of advice to retry."""
 
-import types
-from typing import Annotated, ClassVar, Literal, Self, Union, get_args, get_origin
+from functools import cache
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
-from pydantic_core import to_jsonable_python
+from pydantic import Field, JsonValue
+
+from mem9_async.tools.answers.declared import Completer, completer
+from mem9_async.tools.answers.part import Part
 
 Reason = Literal[
     "no_match",
@@ -17,18 +19,6 @@ Reason = Literal[
     "unauthorized",
     "invalid_request",
 ]
-
-
-class Part(BaseModel):
-    """A piece of an answer. A None in it is left out of the JSON.
-
-    `declared` are the names that it has inside a variable, always and each with a value of its
-    type; None: all of them.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    declared: ClassVar[tuple[str, ...] | None] = None
 
 
 class Retry(Part):
@@ -123,38 +113,11 @@ class Answer(Failure):
         return dumped
 
     def as_variables(self) -> dict[str, JsonValue]:
-        """Return the variables: every declared name, nested ones too, with a value of its type.
-
-        In Dify's engine a condition on a path that is not there ends the whole run.
-        """
-        fields = type(self).model_fields
-        return {
-            name: _complete(fields[name].annotation, getattr(self, name)) for name in self.variables
-        }
+        """Return the variables: every declared name, nested ones too, with a value of its type."""
+        return {name: complete(getattr(self, name)) for name, complete in _variables(type(self))}
 
 
-def _complete(annotation: object, value: object) -> JsonValue:
-    """Return *value* as JSON, with an empty value of its type wherever there is none."""
-    if get_origin(annotation) in (Union, types.UnionType):
-        # JsonValue is a union as well, of the types that a workflow cannot rely on: an object.
-        kinds = [arg for arg in get_args(annotation) if arg is not type(None)]
-        annotation = kinds[0] if kinds else annotation
-    if isinstance(annotation, type) and issubclass(annotation, Part):
-        fields = annotation.model_fields
-        return {
-            name: _complete(fields[name].annotation, getattr(value, name, None))
-            for name in annotation.declared or fields
-        }
-    if get_origin(annotation) is tuple:
-        entry = get_args(annotation)[0]
-        return [_complete(entry, each) for each in value] if isinstance(value, tuple) else []
-    if get_origin(annotation) is dict:
-        key, entry = get_args(annotation)
-        held = value if isinstance(value, dict) else {}
-        return {str(name): _complete(entry, held.get(name)) for name in key}
-    if value is not None:
-        plain: JsonValue = to_jsonable_python(value)
-        return plain
-    if annotation is bool:
-        return False
-    return 0 if annotation in (int, float) else ""
+@cache
+def _variables(kind: type[Answer]) -> tuple[tuple[str, Completer], ...]:
+    fields = kind.model_fields
+    return tuple((name, completer(fields[name].annotation)) for name in kind.variables)

@@ -46,6 +46,7 @@ _ADVICE: dict[ErrorType, tuple[Reason, bool]] = {
     ErrorType.DEADLINE_EXCEEDED: ("timeout", False),
     ErrorType.WORKER_CRASH: ("unavailable", False),
     ErrorType.NOT_REMEMBERED: ("unavailable", False),
+    ErrorType.PAUSED: ("unavailable", False),
     ErrorType.KEY_MISSING: ("unauthorized", False),
     ErrorType.BUG: ("unavailable", False),
 }

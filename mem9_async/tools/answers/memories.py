@@ -7,7 +7,8 @@ from pydantic import JsonValue
 from mem9_async.models.errors import PartlyDeleted, VersionConflict
 from mem9_async.models.memory import ChainSource, Deletion, Memory, MemoryPage
 from mem9_async.tools.answers import failures
-from mem9_async.tools.answers.base import Answer, Part
+from mem9_async.tools.answers.base import Answer
+from mem9_async.tools.answers.part import Part
 
 
 class FullMemory(Part):

@@ -3,7 +3,8 @@
 from typing import ClassVar, Literal
 
 from mem9_async.models.job import JobReport, JobState, LaneReport, QueueReport
-from mem9_async.tools.answers.base import Answer, Part
+from mem9_async.tools.answers.base import Answer
+from mem9_async.tools.answers.part import Part
 from mem9_async.tools.answers.store import Delivery, delivery
 from mem9_async.tools.requests.queue import QueueQuestion
 
@@ -31,6 +32,7 @@ class Job(Part):
     next_attempt_in_s: float | None = None
     error_type: str | None = None
     error: str | None = None
+    reference: str | None = None
 
 
 class QueueAnswer(Answer):
@@ -112,4 +114,5 @@ def _job(job: JobReport, *, show_error: bool = True) -> Job:
         next_attempt_in_s=job.next_attempt_in_s,
         error_type=job.error_type,
         error=job.error if show_error else None,
+        reference=job.reference if show_error else None,
     )

@@ -7,7 +7,8 @@ from pydantic import JsonValue
 from mem9_async.models.job import JobState
 from mem9_async.models.memory import ChainSource, Memory, SearchQuery, SearchResult
 from mem9_async.text.rephrase import suggest_queries
-from mem9_async.tools.answers.base import Answer, Failure, Part, Retry
+from mem9_async.tools.answers.base import Answer, Failure, Retry
+from mem9_async.tools.answers.part import Part
 from mem9_async.tools.answers.prompt_context import prompt_context
 from mem9_async.tools.answers.retry_hint import retry_sentence
 
@@ -49,7 +50,7 @@ class SearchAnswer(Answer):
 
     nullable: ClassVar[frozenset[str]] = frozenset({"session_id"})
     variables: ClassVar[tuple[str, ...]] = (
-        *("ok", "context", "memories", "result_count", "retry_hint", "retry", "error", "code"),
+        *("ok", "context", "memories", "result_count", "retry_hint", "retry", "error"),
     )
     variables_only: ClassVar[frozenset[str]] = frozenset({"context"})
 

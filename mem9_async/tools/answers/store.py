@@ -6,7 +6,8 @@ from mem9_async.models.errors import QueueFull
 from mem9_async.models.job import NewJob, Receipt
 from mem9_async.models.outcome import Confirmation, Outcome, Trouble
 from mem9_async.tools.answers import failures
-from mem9_async.tools.answers.base import Answer, Failure, Part, Retry
+from mem9_async.tools.answers.base import Answer, Failure, Retry
+from mem9_async.tools.answers.part import Part
 
 HINT = "Accepted; mem9 needs seconds to minutes to take it in. Do not search for it in this turn."
 _HINT_KEPT = (
@@ -62,7 +63,7 @@ class StoreAnswer(Answer):
     """memory_store's answer."""
 
     nullable: ClassVar[frozenset[str]] = frozenset({"session_id"})
-    variables: ClassVar[tuple[str, ...]] = ("ok", "status", "job_id", "error", "code", "retry")
+    variables: ClassVar[tuple[str, ...]] = ("ok", "status", "job_id", "error", "retry")
 
     status: Literal["accepted", "ok", "queued", "dead"] | None = None
     accepted: bool | None = None

@@ -17,6 +17,7 @@ from mem9_async.tools.requests.content import (
 )
 
 MAX_ROLE_CHARS = 20  # VARCHAR(20) in mem9
+MAX_REFERENCE_CHARS = 200
 _SPEAKER = "user"
 
 
@@ -40,7 +41,19 @@ def new_job(call: Call, *, max_bytes: int) -> NewJob:
         payload=payload,
         wait=fields.flag(call.parameters, "wait"),
         owner=caller.owner(call),
+        reference=_reference(call),
     )
+
+
+def _reference(call: Call) -> str | None:
+    reference = fields.text(call.parameters, "reference")
+    if reference is not None and len(reference) > MAX_REFERENCE_CHARS:
+        raise InvalidRequest(
+            f"reference has {len(reference)} characters; at most {MAX_REFERENCE_CHARS} are kept. "
+            "Bind it to sys.workflow_run_id, or shorten it.",
+            code="reference_too_long",
+        )
+    return reference
 
 
 def _check_size(payload: Turn | Pinned, max_bytes: int) -> None:

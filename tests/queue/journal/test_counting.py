@@ -2,15 +2,19 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mem9_async.models.outcome import ErrorType
 from mem9_async.queue.journal import JournalFull
+from mem9_async.queue.journal.adoption import Takeover
 from mem9_async.queue.journal.rekeying import Readdress
+from mem9_async.queue.journal.repair.salvage import salvage
+from mem9_async.queue.journal.takes import Takes
 from tests.queue.builders import HOUR_S, START, failure, job, space
-from tests.queue.desk import Desk
+from tests.queue.desk import SEALER, Desk
 
 REFUSED = failure(ErrorType.REJECTED, status=400)
 
@@ -40,7 +44,7 @@ def test_the_sum_holds_at_every_step_and_after_every_restart(desk: Desk) -> None
     desk.restart(left.row)
     desk.journal.bury(left.row, REFUSED, now=START)
     assert _balanced(desk)
-    assert desk.reports.replay(first.space_id, None)[0] == 1
+    assert desk.reports.replay(first.space_id, None, START)[0] == 1
     assert _balanced(desk)
     desk.retention.expire(START + 100, deadline_s=10)
     assert _balanced(desk)
@@ -69,7 +73,7 @@ def test_a_dead_letter_that_is_dropped_for_its_equal_is_counted(desk: Desk) -> N
     desk.journal.bury(batch.row, REFUSED, now=START)
     desk.append(job("same"))
 
-    replayed, lanes = desk.reports.replay(first.space_id, None)
+    replayed, lanes = desk.reports.replay(first.space_id, None, START)
 
     assert (replayed, lanes) == (0, [first.lane_id])
     assert desk.journal.counters()["discarded"] == 1
@@ -115,7 +119,7 @@ def test_a_commit_that_finds_no_room_changes_nothing(
         "delivered": lambda: desk.journal.delivered(batch.row, redelivered=False),
         "bury": lambda: desk.journal.bury(batch.row, REFUSED, now=START),
         "append": lambda: desk.append(job("d")),
-        "replay": lambda: desk.reports.replay(first.space_id, None),
+        "replay": lambda: desk.reports.replay(first.space_id, None, START),
     }
     if verb == "replay":
         act["bury"]()
@@ -157,3 +161,49 @@ def test_lanes_without_jobs_are_forgotten_and_numbered_anew(desk: Desk) -> None:
     (again,) = desk.append(job("c"))
     assert again.lane_id not in (first.lane_id, kept.lane_id)
     assert desk.journal.addresses.find_space(space()) == first.space_id
+
+
+def _with_everything(desk: Desk) -> None:
+    """One job that waits, one dead letter, and two that mem9 has taken and are watched."""
+    desk.append(job("waits"))
+    (dead, *_) = desk.append(job("dead", session="conv-2"))
+    desk.journal.bury(desk.frozen(dead.lane_id).row, REFUSED, now=START)
+    (taken, _) = desk.append(job("taken", session="conv-3"), job("too", session="conv-3"))
+    batch = desk.frozen(taken.lane_id)
+    desk.journal.delivered(batch.row, redelivered=False, taken_at=START)
+
+
+def test_what_is_adopted_is_counted_as_what_it_is(desk: Desk, tmp_path: Path) -> None:
+    """A batch that is watched came as delivered; lost then, it waits like any other."""
+    orphan = Desk(tmp_path / "orphan.db")
+    _with_everything(orphan)
+
+    for _ in Takeover(desk.journal, orphan.journal).chunks():
+        assert desk.difference() == 0
+
+    counters = desk.journal.counters()
+    assert (counters["adopted"], counters["delivered"], counters["dead"]) == (4, 2, 1)
+    takes = Takes(desk.journal)
+    takes.lost([take.row for take in takes.all(START)], "server_restarted", START)
+    assert (desk.journal.counters()["delivered"], desk.pending()) == (0, 3)
+    assert _balanced(desk)
+
+
+def test_what_is_read_out_of_a_damaged_journal_is_counted_as_what_it_is(tmp_path: Path) -> None:
+    """Its counters are not to be trusted: the count begins anew, with what was saved."""
+    damaged = Desk(tmp_path / "damaged.db")
+    _with_everything(damaged)
+    orphan = Desk(tmp_path / "orphan.db")
+    orphan.append(job("adopted", session="conv-9"))
+    for _ in Takeover(damaged.journal, orphan.journal).chunks():
+        pass
+    damaged.journal.close()
+
+    saved, lost = salvage(tmp_path / "damaged.db", tmp_path / "rescued.db", sealer=SEALER)
+
+    desk = Desk(tmp_path / "rescued.db")
+    assert (saved, lost) == (5, 0)
+    counters = desk.journal.counters()
+    assert (counters["accepted"], counters["adopted"]) == (4, 1)
+    assert (counters["delivered"], counters["dead"], desk.pending()) == (2, 1, 2)
+    assert _balanced(desk)

@@ -44,7 +44,9 @@ def test_a_journal_of_every_version_opens_with_all_that_it_holds(
     assert counts[JobState.DEAD] == 1
     assert [park.reason for park in desk.journal.parks.all()] == ["quota_exhausted"]
     taken = int(version >= 3)
-    assert [each.batch.payloads[0].text for each in Takes(desk.journal).all()] == ["taken"] * taken
+    assert [each.batch.payloads[0].text for each in Takes(desk.journal).all(START)] == [
+        "taken"
+    ] * taken
     assert desk.journal.counters() == {"accepted": 6 + taken, "delivered": 1 + taken, "dead": 1}
     assert desk.difference() == 0
 

@@ -224,7 +224,7 @@ def test_a_damaged_outcome_costs_only_the_words(desk: Desk, column: str) -> None
     assert report.error is None
     assert [each.job_id for each in desk.stats().last_errors] == [first.job_id]
     assert [letter.content for letter in Census(desk.journal).dead_letters()] == ["a"]
-    assert desk.reports.replay(first.space_id, None)[0] == 1
+    assert desk.reports.replay(first.space_id, None, START)[0] == 1
 
 
 def test_a_dead_letter_of_a_damaged_lane_is_still_listed(desk: Desk) -> None:
@@ -328,7 +328,7 @@ def test_keys_and_content_are_nowhere_on_the_disk(desk: Desk, tmp_path: Path) ->
     desk.journal.bury(batch.row, said, now=START)
     desk.journal.file.checkpoint()
     assert clean()
-    desk.reports.replay(first.space_id, None)
+    desk.reports.replay(first.space_id, None, START)
     desk.reopen()
     desk.recovery.recover(START, max_due_in_s=HOUR_S)
     assert sorted(_drain(desk)) == [CONTENT, f"{CONTENT} P"]

@@ -183,7 +183,7 @@ class JournalMachine(RuleBasedStateMachine):
                     replayed += 1
             lane.dead.clear()
             lane.waiting.sort(key=lambda each: order[each.job_id])
-        assert self.desk.reports.replay(space_id, None)[0] == replayed
+        assert self.desk.reports.replay(space_id, None, START)[0] == replayed
         self.counted["replayed"] += replayed
         self.counted["discarded"] += dropped
         self.counted["dead"] -= replayed + dropped

@@ -106,7 +106,7 @@ def test_a_job_that_was_replayed_after_three_deaths_has_three_more(desk: Desk) -
         _die(desk)
         _frozen_texts(desk)
     _die(desk)
-    assert desk.reports.replay(first.space_id, None)[0] == 1
+    assert desk.reports.replay(first.space_id, None, START)[0] == 1
     desk.frozen(first.lane_id)
     _die(desk)
 

@@ -57,8 +57,8 @@ def test_a_space_sees_nothing_of_another(desk: Desk) -> None:
     assert sum(desk.stats("key-1").counts.values()) == 1
     assert reports.find(mine_id, theirs.job_id, parked=False, now=START) is None
     assert reports.dead(mine_id) == 0
-    assert reports.replay(mine_id, None) == (0, [])
-    assert reports.replay(mine_id, theirs.job_id) == (0, [])
+    assert reports.replay(mine_id, None, START) == (0, [])
+    assert reports.replay(mine_id, theirs.job_id, START) == (0, [])
     assert [each.payload.text for each in reports.newest(mine_id, limit=9)] == ["mine"]
     assert reports.states(mine_id, [theirs.job_id], parked=False) == {}
 
@@ -124,11 +124,11 @@ def test_dead_letters_go_again_one_or_all(desk: Desk) -> None:
         desk.journal.bury(batch.row, REFUSED, now=START)
     desk.append(job("4"))
 
-    assert desk.reports.replay(first.space_id, second.job_id) == (1, [first.lane_id])
+    assert desk.reports.replay(first.space_id, second.job_id, START) == (1, [first.lane_id])
     assert desk.reports.dead(first.space_id) == 2
     assert texts(desk.frozen(first.lane_id)) == ["2", "4"]
-    assert desk.reports.replay(first.space_id, "no hex") == (0, [])
-    assert desk.reports.replay(first.space_id, None) == (2, [first.lane_id])
+    assert desk.reports.replay(first.space_id, "no hex", START) == (0, [])
+    assert desk.reports.replay(first.space_id, None, START) == (2, [first.lane_id])
     again = desk.frozen(first.lane_id)
     assert texts(again) == ["1", "3"]
     assert (again.batch.attempt, again.maybe_sent, again.from_split) == (1, False, False)

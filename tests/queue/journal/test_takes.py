@@ -26,7 +26,7 @@ def _taken(desk: Desk, *contents: str, session: str = "conv-1") -> int:
 def test_a_take_is_delivered_and_still_here(desk: Desk) -> None:
     """It waits no longer, is counted as delivered, and is told as taken."""
     row = _taken(desk, "one", "two")
-    (take,) = Takes(desk.journal).all()
+    (take,) = Takes(desk.journal).all(START)
 
     assert (take.row, take.taken_at, take.resends) == (row, START + 5, 0)
     assert [payload.text for payload in take.batch.payloads] == ["one", "two"]
@@ -41,10 +41,10 @@ def test_an_end_forgets_it_and_counts(desk: Desk, end: str) -> None:
     """Once."""
     row = _taken(desk, "one", "two")
     takes = Takes(desk.journal)
-    takes.ended([row], end)
-    takes.ended([row], end)
+    takes.ended([row], end, START + 9)
+    takes.ended([row], end, START + 9)
 
-    assert takes.all() == []
+    assert takes.all(START) == []
     assert desk.journal.counters()[end] == 2
     assert desk.stats().counts[JobState.TAKEN] == 0
 
@@ -65,7 +65,7 @@ def test_a_lost_one_goes_again_first_in_its_lane(desk: Desk) -> None:
     assert (counters["delivered"], counters["lost_and_sent_again"]) == (0, 2)
     assert desk.difference() == 0
     desk.journal.delivered(again.row, redelivered=True, taken_at=START + 200)
-    (take,) = takes.all()
+    (take,) = takes.all(START)
     assert (take.taken_at, take.first_taken_at, take.resends) == (START + 200, START + 5, 1)
 
 
@@ -79,7 +79,7 @@ def test_a_restart_goes_on_watching(tmp_path: Path) -> None:
     desk.recovery.recover(START + 10, max_due_in_s=60)
 
     assert list(desk.recovery.backlogs()) == []
-    assert [take.batch.payloads[0].text for take in Takes(desk.journal).all()] == ["one"]
+    assert [take.batch.payloads[0].text for take in Takes(desk.journal).all(START)] == ["one"]
     assert desk.difference() == 0
 
 
@@ -88,7 +88,7 @@ def test_a_take_whose_row_is_gone_is_watched_anew(desk: Desk) -> None:
     row = _taken(desk, "one")
     desk.journal.file.db.execute("DELETE FROM takes")
     desk.recovery.recover(START + 10, max_due_in_s=60)
-    (take,) = Takes(desk.journal).all()
+    (take,) = Takes(desk.journal).all(START)
 
     assert (take.row, take.resends) == (row, 0)
     assert list(desk.recovery.backlogs()) == []
@@ -99,5 +99,5 @@ def test_one_that_cannot_be_opened_is_let_go(desk: Desk) -> None:
     _taken(desk, "one")
     desk.journal.file.db.execute("UPDATE jobs SET sealed = x'00'")
 
-    assert Takes(desk.journal).all() == []
+    assert Takes(desk.journal).all(START) == []
     assert desk.journal.counters()["unconfirmed"] == 1

@@ -26,7 +26,7 @@ def mend(file: JournalFile) -> int:
     """Give every job the state that the rest of its row tells; return how many had another.
 
     Belongs inside a transaction. A job that waits a second time for the same is dropped and
-    counted as deduplicated.
+    counted as discarded.
     """
     db = file.db
     wrong = [
@@ -42,7 +42,7 @@ def mend(file: JournalFile) -> int:
         ).rowcount
         if not mended:
             doubled += db.execute("DELETE FROM jobs WHERE seq = ?", (seq,)).rowcount
-    file.count("deduplicated", doubled)
+    file.count("discarded", doubled)
     db.execute(
         "UPDATE jobs SET batch_row = NULL WHERE batch_row IS NOT NULL"
         f" AND {_TRUE_STATE} NOT IN (1, 2)"

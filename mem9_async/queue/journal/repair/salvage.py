@@ -13,6 +13,7 @@ from mem9_async.queue.journal.file import JournalFile
 from mem9_async.queue.journal.numbering import OWN_FIRST_SEQ
 from mem9_async.queue.journal.repair import pages
 from mem9_async.queue.journal.repair.pages import PAGE_BYTES
+from mem9_async.queue.journal.repair.recount import recount
 from mem9_async.queue.journal.schema import APPLICATION_ID
 from mem9_async.queue.sealing import Sealer
 
@@ -72,7 +73,7 @@ def salvage(damaged: Path, rescued: Path, *, sealer: Sealer) -> tuple[int, int]:
             for suffix in ("", "-wal", "-shm", "-journal"):
                 Path(f"{scratch}{suffix}").unlink(missing_ok=True)
         with target.transaction():
-            target.count("lost", lost)
+            recount(target, lost=lost)
         # Closing would do it too, but would not say that the disk had no room for it.
         target.checkpoint()
         saved: int = target.db.execute("SELECT count(*) FROM jobs").fetchone()[0]

@@ -57,6 +57,7 @@ def _salvaged(path: Path) -> tuple[int, int]:
     desk = Desk(rescued)
     assert desk.rows() == saved
     assert desk.journal.counters().get("lost", 0) == lost
+    assert desk.difference() == 0
     desk.journal.close()
     assert sorted(each.name for each in path.parent.iterdir()) == ["damaged.db", "rescued"]
     return saved, lost

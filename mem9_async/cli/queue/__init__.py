@@ -1,0 +1,1 @@
+"""`queue ...`: the command line on running plugins and on journals at rest."""

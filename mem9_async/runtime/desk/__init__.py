@@ -1,0 +1,1 @@
+"""What people ask of one journal, answered: jobs found, told about and changed."""
