@@ -27,6 +27,11 @@ class Batch(BaseModel):
     verbatim: bool = False
 
     @property
+    def may_be_seen(self) -> bool:
+        """False when mem9 makes no fact of it: then there is nothing to watch for."""
+        return self.verbatim or any(payload.told for payload in self.payloads)
+
+    @property
     def pinned(self) -> bool:
         """True when sending it twice would store it twice."""
         return self.payloads[0].kind == "pinned"

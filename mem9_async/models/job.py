@@ -52,7 +52,7 @@ class Turn(BaseModel):
     @property
     def told(self) -> str:
         """What facts are taken from: the user's messages, one per line."""
-        if len(self.messages) == 1:
+        if len(self.messages) == 1 and self.messages[0].role == "user":
             return self.messages[0].content
         return "\n".join(message.content for message in self.messages if message.role == "user")
 
@@ -102,6 +102,8 @@ class NewJob(BaseModel):
     and closes the lane's batch at once. `owner` names the app (else the user) whose one key this
     is, in single space only: it tells a replaced key from a second one. `reference` is a person's
     own name for what the job belongs to, of 200 characters at most: events and reports carry it.
+    `event_id` names the event of an agent's run that the job is: it is taken once in its lane,
+    and equal content with another id is another event.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -111,6 +113,7 @@ class NewJob(BaseModel):
     wait: bool = False
     owner: str | None = None
     reference: str | None = None
+    event_id: str | None = None
 
 
 class QueueDepth(BaseModel):

@@ -80,12 +80,12 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class ParkedSpace:
-    """A space that waits for something outside, or a person. Times in UTC epoch seconds."""
+    """A space that waits for an outside condition. Times in UTC epoch seconds."""
 
     space: str  #: its fingerprint
-    reason: str  #: quota_exhausted, auth, key_missing, ...; paused: held back by hand
+    reason: str  #: quota_exhausted, auth, key_missing, ...
     since: float
-    next_probe_at: float | None  #: None: nothing but a person ends it
+    next_probe_at: float
     jobs: int
     error_code: str | None = None
     http_status: int | None = None
@@ -176,6 +176,7 @@ class Work:
     rows_lost: int = 0  #: jobs that could not be read any more in damaged journals
     refused: tuple[Reason, ...] = ()
     dead: tuple[Reason, ...] = ()
+    out_of_sequence: tuple[Reason, ...] = ()  #: events of agents' runs: gap, step_back
     attempts: tuple[Attempts, ...] = ()
     accept_s: Distribution = field(default_factory=Distribution)
     commit_s: Distribution = field(default_factory=Distribution)
@@ -240,7 +241,6 @@ class StatusSnapshot:
     batches_in_flight: int = 0
     loop_delay_s: float = 0.0  #: the longest that the loop came too late, since the last snapshot
     worker_restarts: int = 0
-    paused_since: float | None = None  #: everything is held back by hand
     parked_spaces: tuple[ParkedSpace, ...] = ()
     parked_spaces_more: int = 0  #: how many were left out
     held_since: float | None = None  #: since when a person holds everything back

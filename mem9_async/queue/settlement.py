@@ -55,7 +55,8 @@ class Settlement:
 
     def _deliver(self, frozen: Frozen, outcome: Outcome, attempt: Attempt) -> None:
         now = attempt.at
-        watched = self._limits.watched and not frozen.batch.pinned
+        batch = frozen.batch
+        watched = self._limits.watched and not batch.pinned and batch.may_be_seen
         self._journal.delivered(
             frozen.row,
             redelivered=frozen.maybe_sent,

@@ -5,10 +5,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
 
+from mem9_async.models.agent_memory import Observation, Preparation, Prepared
 from mem9_async.models.errors import QueueFull, RuntimeUnavailable, Unwritable
 from mem9_async.models.job import NewJob, QueueCommand, QueueReport, Receipt
 from mem9_async.models.memory import (
@@ -23,6 +25,7 @@ from mem9_async.models.memory import (
 from mem9_async.models.space import Space
 from mem9_async.queue.journal import JournalError
 from mem9_async.runtime.app import App
+from mem9_async.runtime.intake.sequences import Sequences
 from mem9_async.runtime.loop_thread import LoopThread
 from mem9_async.runtime.running import Running
 from mem9_async.runtime.startup import begun, moved, place_for
@@ -38,6 +41,12 @@ _STORE_TIMEOUT_S = 10.0
 _LOOK_FOR_ROOM_EVERY_S = 0.02
 _GRACE_S = 5.0  # the loop's own deadline comes first; this one is for a loop that is stuck
 _VALIDATE_TIMEOUT_S = 10.0
+_OBSERVE_TIMEOUT_S = 8.0  # Dify's agent waits for ten
+_CROSSING_S = 0.5  # of a limit that holds for the whole call
+_NOTHING_KEPT = (
+    "nothing can be kept where the plugin runs, and an event does not wait for mem9: this one was "
+    "not taken"
+)
 
 
 class Plugin:
@@ -67,6 +76,7 @@ class Plugin:
         self._look_again_at = 0.0
         self._restarted_at: deque[float] = deque(maxlen=_RESTARTS)
         self._restarts = 0
+        self._sequences = Sequences()
 
     def start(self) -> Running:
         """Start the loop's thread, the journal and delivery, if they do not run yet.
@@ -243,6 +253,30 @@ class Plugin:
                     raise
             time.sleep(_LOOK_FOR_ROOM_EVERY_S)
         return self._thread.call(lambda: app.stores.unkept(job, refusal), timeout_s=timeout_s)
+
+    def observe(self, seen: Observation) -> None:
+        """Journal the event, where it is to be kept, and count it; never waits for mem9.
+
+        Raises QueueFull, and RuntimeUnavailable where nothing can be kept.
+        """
+        app = self._app
+        if seen.job is not None:
+            if app.stores.delivers_first:
+                raise RuntimeUnavailable(_NOTHING_KEPT, code="nothing_kept")
+            if self._thread.store(seen.job, timeout_s=_OBSERVE_TIMEOUT_S).deduplicated:
+                return
+        if seen.sequence is None:
+            return
+        if (fault := self._sequences.note(seen.lane, seen.sequence)) is not None:
+            self._thread.soon(lambda: app.tally.out_of_sequence(fault))
+
+    def prepare(self, asked: Preparation) -> Prepared:
+        """Tell what is known of an agent's subject, within the time that *asked* leaves."""
+        app = self._app
+        left_s = asked.timeout_s - min(_CROSSING_S, asked.timeout_s / 10)
+        return self._thread.call(
+            lambda: app.prepare(replace(asked, timeout_s=left_s)), timeout_s=asked.timeout_s
+        )
 
     def search(
         self, query: SearchQuery, *, include_pending: bool, second: SearchQuery | None

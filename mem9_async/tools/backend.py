@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from mem9_async.models.agent_memory import Observation, Preparation, Prepared
 from mem9_async.models.job import NewJob, QueueCommand, QueueReport, Receipt
 from mem9_async.models.memory import (
     Deletion,
@@ -28,6 +29,12 @@ class Backend(Protocol):
 
     def store(self, job: NewJob) -> Receipt:
         """Journal *job*; raises QueueFull."""
+
+    def observe(self, seen: Observation) -> None:
+        """Journal an event of an agent's run; never waits for mem9. Raises QueueFull."""
+
+    def prepare(self, asked: Preparation) -> Prepared:
+        """Tell what is known of an agent's subject; without mem9, what is known here."""
 
     def search(
         self, query: SearchQuery, *, include_pending: bool, second: SearchQuery | None

@@ -64,7 +64,7 @@ def read(call: Call) -> Access:
     """
     asked = space(call)
     session_id = identifier("session_id", fields.text(call.parameters, "session_id"))
-    configured = _configured_agent_id(call)
+    configured = configured_agent_id(call)
     kept_apart = isolation(call)
     match kept_apart:
         case Isolation.SHARED:
@@ -107,7 +107,7 @@ def check_form(call: Call) -> tuple[Space | None, str]:
 
     Checks the form of the credentials alone; raises as `read` does.
     """
-    agent_id = _configured_agent_id(call)
+    agent_id = configured_agent_id(call)
     isolation(call)
     if _multi_space(call):
         _base_url(call)
@@ -131,7 +131,16 @@ def identifier(name: str, value: str | None, family: str | None = None) -> str |
     return value
 
 
-def _configured_agent_id(call: Call) -> str:
+def derived(configured: str, mark: str, who: str) -> str:
+    """Return the agent id of *who* below the one that is configured; *mark* says of what kind."""
+    # The whole configured id goes into the digest, so cutting it cannot join two apps.
+    digest = sha256(f"{configured}\0{mark}\0{who}".encode()).hexdigest()[:_DIGEST_CHARS]
+    suffix = f"-{mark}-{digest}"
+    return configured[: MAX_ID_CHARS - len(suffix)] + suffix
+
+
+def configured_agent_id(call: Call) -> str:
+    """Return the agent id of the credentials; raises as `read` does."""
     given = fields.text(call.credentials, "mem9_agent_id")
     return identifier("mem9_agent_id", given, "agent_id") or DEFAULT_AGENT_ID
 
@@ -230,7 +239,4 @@ def _derived(configured: str, mark: str, who: str | None, isolation: str) -> str
             f"isolation {isolation} keeps memories apart by {what}. Nothing was read or stored.",
             code="isolation_unknown_caller",
         )
-    # The whole configured id goes into the digest, so cutting it cannot join two apps.
-    digest = sha256(f"{configured}\0{mark}\0{who.strip()}".encode()).hexdigest()[:_DIGEST_CHARS]
-    suffix = f"-{mark}-{digest}"
-    return configured[: MAX_ID_CHARS - len(suffix)] + suffix
+    return derived(configured, mark, who.strip())

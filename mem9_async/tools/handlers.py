@@ -1,9 +1,23 @@
 """What each tool does with a call: parse it, ask the backend, answer. Errors go to the caller."""
 
-from mem9_async.models.errors import NotFound, PartlyDeleted, QueueFull, VersionConflict
+import structlog
+
+from mem9_async.models.errors import (
+    Mem9AsyncError,
+    NotFound,
+    PartlyDeleted,
+    QueueFull,
+    VersionConflict,
+)
 from mem9_async.models.memory import Deletion, Memory
 from mem9_async.tools import caller
 from mem9_async.tools.answers import memories as answers
+from mem9_async.tools.answers.agent_memory import (
+    ObserveAnswer,
+    PrepareAnswer,
+    observed,
+    prepared,
+)
 from mem9_async.tools.answers.memories import DeleteAnswer, GetAnswer, ListAnswer, UpdateAnswer
 from mem9_async.tools.answers.queue import QueueAnswer, reported
 from mem9_async.tools.answers.search import SearchAnswer, found
@@ -12,9 +26,13 @@ from mem9_async.tools.backend import Backend
 from mem9_async.tools.call import Call
 from mem9_async.tools.caller import Access, Isolation
 from mem9_async.tools.requests import memories as asked
+from mem9_async.tools.requests.observe import observation_of
+from mem9_async.tools.requests.prepare import preparation_of
 from mem9_async.tools.requests.queue import question_of
 from mem9_async.tools.requests.search import search_of
 from mem9_async.tools.requests.store import new_job
+
+_log = structlog.get_logger(__name__)
 
 
 def store(call: Call, backend: Backend) -> StoreAnswer:
@@ -37,6 +55,28 @@ def search(call: Call, backend: Backend) -> SearchAnswer:
         second=command.second,
     )
     return found(command.query, result)
+
+
+def prepare(call: Call, backend: Backend) -> PrepareAnswer:
+    """Tell what is known of the subject whose run begins."""
+    try:
+        asked = preparation_of(call)
+        return prepared(asked, backend.prepare(asked))
+    except Mem9AsyncError as error:
+        # The answer is an empty memory: nobody would learn of it otherwise.
+        _log.warning("memory.not_prepared", error_type=error.code)
+        raise
+
+
+def observe(call: Call, backend: Backend) -> ObserveAnswer:
+    """Take an event of a run, or pass over one that is not to be kept."""
+    try:
+        backend.observe(observation_of(call, max_bytes=backend.settings.job_max_bytes))
+    except Mem9AsyncError as error:
+        # Dify observes no more of this run, and says only that the tool failed.
+        _log.warning("event.refused", error_type=error.code)
+        raise
+    return observed()
 
 
 def list_memories(call: Call, backend: Backend) -> ListAnswer:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mem9_async.cli.app import app
+from mem9_async.cli.queue import commands as queue
 from mem9_async.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -52,9 +53,12 @@ def test_every_tool_and_command_is_named() -> None:
     tools = {path.stem for path in (ROOT / "mem9_async/tools").glob("memory_*.yaml")}
     commands = {each.name or each.callback.__name__ for each in app.registered_commands}  # type: ignore[union-attr]
 
-    assert len(tools) == 7
+    queue_commands = {each.name or each.callback.__name__ for each in queue.app.registered_commands}  # type: ignore[union-attr]
+    assert len(tools) == 9
     for tool in tools:
         assert f"| `{tool}` |" in README
+    for command in queue_commands:
+        assert f"mem9_async queue {command}" in README or f"`{command}`" in README, command
     for command in commands:
         assert re.search(rf"make {command}|mem9_async {command}", README), command
 

@@ -63,6 +63,11 @@ def job(content: str, session: str | None = "conv-1", key: str = KEY) -> NewJob:
     return NewJob(lane=lane(session, key), payload=turn(content))
 
 
+def event(content: str, event_id: str, session: str = "run", key: str = KEY) -> NewJob:
+    """A job that is an event of an agent's run."""
+    return job(content, session, key).model_copy(update={"event_id": event_id})
+
+
 def pinned(content: str, session: str | None = "conv-1", key: str = KEY) -> NewJob:
     """A job that stores *content* verbatim."""
     return NewJob(lane=lane(session, key), payload=Pinned(content=content, tags=("a",)))

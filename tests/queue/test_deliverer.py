@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,12 @@ from structlog.testing import capture_logs
 
 from mem9_async.models.batch import Batch
 from mem9_async.models.history import Attempt
+from mem9_async.models.job import Message, Turn
 from mem9_async.models.outcome import Confirmation, ErrorType, Outcome
 from mem9_async.queue.journal import JournalError, JournalFull
+from mem9_async.queue.journal.takes import Takes
 from mem9_async.queue.policy import Move
-from tests.queue.builders import HOUR_S, START, failure, job, pinned
+from tests.queue.builders import HOUR_S, LIMITS, START, failure, job, pinned
 from tests.queue.rack import TAKEN, Rack, always, first
 from tests.queue.virtual import run
 
@@ -379,5 +382,23 @@ def test_an_idle_queue_asks_nothing_and_wakes_for_nothing() -> None:
             await rack.drained(within_s=1.0)
 
         assert len(rack.sink.requests) == 1
+
+    run(main())
+
+
+def test_what_mem9_makes_no_fact_of_is_not_watched() -> None:
+    """An agent's own words leave no trace, and five such silences would be told as trouble."""
+
+    async def main() -> None:
+        rack = Rack(always(TAKEN), limits=replace(LIMITS, watched=True))
+        answer = Turn(messages=(Message(role="assistant", content="Noted."),))
+        async with rack.running():
+            rack.accept(job("said", "a"), job("x", "b").model_copy(update={"payload": answer}))
+            await rack.drained(within_s=5.0)
+
+        assert [take.batch.payloads[0].text for take in Takes(rack.desk.journal).all(START)] == [
+            "said"
+        ]
+        assert rack.desk.journal.counters()["delivered"] == 2
 
     run(main())

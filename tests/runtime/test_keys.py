@@ -179,7 +179,7 @@ class TestMissing:
         async with house.running():
             house.reason()
             await _until(lambda: house.reason() == "auth")
-            (park,) = house.app.parking.all()
+            (park,) = house.app.parts.parking.all()
             assert (park.step, house.requests) == (0, 1)
             assert 25.0 < park.until - house.app.clock.now() <= 30.0
 
@@ -236,7 +236,7 @@ class TestReplaced:
                 assert any_key
                 looks.append(space_id)
 
-            monkeypatch.setattr(house.app._rotation._readdress, "successor", look)
+            monkeypatch.setattr(house.app.parts.rotation._readdress, "successor", look)
             for number in range(200):
                 house.store(_job(f"{number}", key="beside", owner="an app"))
             assert len(looks) <= 1

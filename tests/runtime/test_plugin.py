@@ -428,6 +428,49 @@ print(any("journal.write_failed" in line for line in LOGS))
     assert out.split() == ["1", "True", "False"]
 
 
+def test_an_event_is_journalled_or_refused_and_waits_for_nothing(tmp_path: Path) -> None:
+    """Not for room, where stores do; and not for mem9, where nothing can be kept."""
+    out = _run(
+        """
+from mem9_async.models.agent_memory import Observation
+from mem9_async.models.errors import Mem9AsyncError
+
+def event(number, text="said"):
+    lane = Lane(space=SPACE, agent_id="dify", session_id="run")
+    payload = Turn(messages=(Message(role="user", content=text),))
+    job = NewJob(lane=lane, payload=payload, event_id=f"run:{number}") if text else None
+    return Observation(lane, number, job)
+
+def tried(plugin, seen):
+    began = time.monotonic()
+    try:
+        plugin.observe(seen)
+        return "taken"
+    except Mem9AsyncError as exc:
+        return exc.code if time.monotonic() - began < 60 else "late"
+
+full = settings.model_copy(update={"journal_max_jobs": 4, "overflow": "block",
+                                   "accept_timeout_ms": 600_000})
+blocking = Plugin(full, Path.cwd())
+print(*(tried(blocking, event(n)) for n in (1, 2, 4, 2)))
+print(tried(blocking, event(5, "")), tried(blocking, event(8, "")), tried(blocking, event(7, "")))
+until(lambda: len(blocking._running.app.tally.work({}).out_of_sequence) == 2)
+print(*((each.reason, each.count) for each in blocking._running.app.tally.work({}).out_of_sequence))
+blocking.close()
+serverless = Plugin(settings, Path.cwd(), lasting=False)
+print(tried(serverless, event(1)), tried(serverless, event(2, "")))
+""",
+        tmp_path,
+    )
+
+    assert out.splitlines() == [
+        "taken taken queue_full taken",
+        "taken taken taken",
+        "('gap', 2) ('step_back', 1)",
+        "nothing_kept taken",
+    ]
+
+
 def test_figures_are_written_beside_the_loop_and_go_at_the_end(tmp_path: Path) -> None:
     """By a thread that gevent knows nothing of; callers' waits are in them."""
     out = _run(

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from mem9_async.models.agent_memory import Observation, Preparation, Prepared
 from mem9_async.models.errors import NotFound
 from mem9_async.models.job import NewJob, QueueCommand, QueueDepth, QueueReport, Receipt
 from mem9_async.models.memory import (
@@ -75,6 +76,9 @@ class FakeBackend:
         self.error: Exception | None = None
         self.jobs: list[NewJob] = []
         self.searches: list[tuple[SearchQuery, bool, SearchQuery | None]] = []
+        self.prepared = Prepared()
+        self.observations: list[Observation] = []
+        self.preparations: list[Preparation] = []
         self.pages: list[ListQuery] = []
         self.changes: list[tuple[str, MemoryChange]] = []
         self.deleted: list[tuple[str, ...]] = []
@@ -90,6 +94,17 @@ class FakeBackend:
         self._raise()
         self.jobs.append(job)
         return self.receipt
+
+    def observe(self, seen: Observation) -> None:
+        """Take an event."""
+        self._raise()
+        self.observations.append(seen)
+
+    def prepare(self, asked: Preparation) -> Prepared:
+        """Tell what is known."""
+        self._raise()
+        self.preparations.append(asked)
+        return self.prepared
 
     def search(
         self, query: SearchQuery, *, include_pending: bool, second: SearchQuery | None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from mem9_async.models.agent_memory import Prepared
 from mem9_async.models.errors import (
     NotFound,
     PartlyDeleted,
@@ -27,6 +28,7 @@ from mem9_async.models.job import (
 from mem9_async.models.memory import ChainSource, Memory, MemoryPage, SearchResult
 from mem9_async.models.outcome import Action, Confirmation, ErrorType, Outcome, QuotaDenial, Trouble
 from mem9_async.tools import handlers, invocation
+from mem9_async.tools.answers.agent_memory import ObserveAnswer, PrepareAnswer
 from mem9_async.tools.answers.base import Answer
 from mem9_async.tools.answers.memories import DeleteAnswer, GetAnswer, ListAnswer, UpdateAnswer
 from mem9_async.tools.answers.queue import QueueAnswer
@@ -44,6 +46,8 @@ TOOLS: dict[str, tuple[Callable[..., Answer], type[Answer]]] = {
     "memory_update": (handlers.update, UpdateAnswer),
     "memory_delete": (handlers.delete, DeleteAnswer),
     "memory_queue": (handlers.queue, QueueAnswer),
+    "memory_prepare": (handlers.prepare, PrepareAnswer),
+    "memory_observe": (handlers.observe, ObserveAnswer),
 }
 URL = "https://console.mem9.example/claim?key=example"
 
@@ -131,6 +135,25 @@ ON_ITS_WAY = PendingWrite(
 HELD = ON_ITS_WAY.model_copy(update={"state": JobState.PARKED})
 STORE: dict[str, object] = {"content": "User prefers Python", "session_id": "conv-1"}
 SEARCH: dict[str, object] = {"query": "preferred language"}
+CONTEXT: dict[str, object] = {"app_id": "app-1", "subject_kind": "user", "subject_id": "user-1"}
+PREPARE: dict[str, object] = {
+    "memory_context": CONTEXT,
+    "request": {"query": "Which language?", "max_bytes": 8_000},
+}
+EVENT: dict[str, object] = {
+    "event_id": "run-1:1",
+    "event": "user_prompt",
+    "sequence": 1,
+    "payload": {"text": "I prefer Python"},
+    "metadata": {"run_id": "run-1"},
+    "max_bytes": 8_192,
+}
+CALLED: dict[str, object] = {
+    **EVENT,
+    "event": "tool_call",
+    "payload": {"tool": "clock", "arguments": {}},
+}
+OBSERVE: dict[str, object] = {"memory_context": CONTEXT, "request": EVENT}
 
 
 @dataclass(frozen=True)
@@ -179,6 +202,10 @@ def _search(name: str, *memories: Memory, **changes: object) -> Scenario:
 def _in_session(name: str, *memories: Memory) -> Scenario:
     found = _search(name, *memories)
     return replace(found, parameters={**SEARCH, "session_id": "conv-1"})
+
+
+def _prepare(name: str, **known: Any) -> Scenario:
+    return Scenario("memory_prepare", name, PREPARE, {"prepared": Prepared(**known)})
 
 
 def _failures(tool: str, parameters: dict[str, object], meter: str) -> list[Scenario]:
@@ -432,6 +459,27 @@ SCENARIOS = [
     ),
     Scenario("memory_queue", "unknown action", {"action": "purge"}),
     *_local_failures("memory_queue", {}),
+    _prepare("ready", memories=(FULL, BARE), pending=(ON_ITS_WAY,)),
+    _prepare("nothing known"),
+    _prepare("mem9 away", failure="connection_refused"),
+    _prepare("mem9 away, with writes on their way", failure="read_timeout", pending=(ON_ITS_WAY,)),
+    Scenario("memory_prepare", "no subject", {**PREPARE, "memory_context": {}}),
+    Scenario("memory_prepare", "no query", {**PREPARE, "request": {"max_bytes": 8_000}}),
+    *_local_failures("memory_prepare", PREPARE),
+    Scenario("memory_observe", "accepted", OBSERVE),
+    Scenario("memory_observe", "not captured", {**OBSERVE, "request": CALLED}),
+    Scenario("memory_observe", "no subject", {**OBSERVE, "memory_context": None}),
+    Scenario("memory_observe", "no payload", {**OBSERVE, "request": {**EVENT, "payload": None}}),
+    Scenario("memory_observe", "unknown capture", {**OBSERVE, "capture_events": "prompts"}),
+    Scenario(
+        "memory_observe",
+        "queue full",
+        OBSERVE,
+        error=QueueFull(
+            "The queue is full.", depth=100_000, capacity=100_000, oldest_age_s=60.0, after_s=5.0
+        ),
+    ),
+    *_local_failures("memory_observe", OBSERVE),
 ]
 
 

@@ -46,6 +46,9 @@ MANIFEST = read(ROOT / "manifest.yaml")
 PROVIDER = read(TOOL_FILES / "provider.yaml")
 DECLARED = {tool: read(TOOL_FILES / f"{tool}.yaml") for tool in TOOLS}
 EACH_TOOL = pytest.mark.parametrize("tool", list(TOOLS))
+#: Called by Dify's agent runtime: its contract has objects, and knows no node that fails.
+RUNTIMES = ("memory_prepare", "memory_observe")
+EACH_OF_A_MODEL = pytest.mark.parametrize("tool", [tool for tool in TOOLS if tool not in RUNTIMES])
 
 
 def translations(node: object) -> list[dict[str, str]]:
@@ -155,7 +158,7 @@ def test_every_variable_declares_one_type(tool: str) -> None:
     assert {name for name, declared in properties.items() if "type" not in declared} == set()
 
 
-@EACH_TOOL
+@EACH_OF_A_MODEL
 def test_the_key_the_session_and_the_error_mode_are_set_on_the_node(tool: str) -> None:
     """A model must never be asked for a key."""
     parameters = {each["name"]: each for each in DECLARED[tool]["parameters"]}
@@ -179,7 +182,18 @@ def test_a_model_is_told_when_to_call_and_when_not(tool: str) -> None:
         assert (parameter["form"] == "llm") == ("llm_description" in parameter)
 
 
-@EACH_TOOL
+@pytest.mark.parametrize("tool", RUNTIMES)
+def test_what_the_runtime_fills_in_are_two_objects(tool: str) -> None:
+    """Everything else is set where the agent is made, the key above all."""
+    parameters = {each["name"]: each for each in DECLARED[tool]["parameters"]}
+    asked = {name: each["type"] for name, each in parameters.items() if each["form"] == "llm"}
+
+    assert asked == {"memory_context": "object", "request": "object"}
+    assert parameters["api_key"]["type"] == "secret-input"
+    assert "error_mode" not in parameters
+
+
+@EACH_OF_A_MODEL
 def test_what_the_model_fills_in_has_a_type_that_every_model_api_takes(tool: str) -> None:
     """The daemon drops the item schema of arrays and objects, and model APIs refuse those bare."""
     types = {each["type"] for each in DECLARED[tool]["parameters"] if each["form"] == "llm"}

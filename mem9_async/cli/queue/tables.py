@@ -48,15 +48,18 @@ def _process(told: StatusSnapshot) -> list[str]:
     if not told.disk.has_room:
         lines.append("  the disk is full: nothing new is kept")
     now = told.taken_at
-    if told.paused_since is not None:
-        lines.append(f"  everything is held back by hand, since {age(now - told.paused_since)}")
-    for space in told.parked_spaces:
-        probe = space.next_probe_at
-        ends = "until it is resumed" if probe is None else f"next try in {age(probe - now)}"
-        lines.append(
-            f"  space {space.space} parked: {escape(space.reason)}, since "
-            f"{age(now - space.since)}, {ends}, {space.jobs} job(s)"
-        )
+    if told.held_since is not None:
+        lines.append(f"  everything is held back by hand, since {age(now - told.held_since)}")
+    lines += [
+        f"  space {held.space} is held back by hand, since {age(now - held.since)}, "
+        f"{held.jobs} job(s)"
+        for held in told.held_spaces
+    ]
+    lines += [
+        f"  space {space.space} parked: {escape(space.reason)}, since {age(now - space.since)}, "
+        f"next try in {age(space.next_probe_at - now)}, {space.jobs} job(s)"
+        for space in told.parked_spaces
+    ]
     if told.parked_spaces_more:
         lines.append(f"  and {told.parked_spaces_more} more parked spaces")
     lines += [

@@ -79,6 +79,9 @@ class Takeover:
                 "INSERT OR REPLACE INTO meta VALUES (?, ?)", (_LEAVING, self._own.file.name)
             )
         self._inherit_marks()
+        # Before the jobs: until then, an event of theirs that is told again would be new to us.
+        for _ in self._own.observed.take(self._orphan.observed):
+            yield 0, set()
         self._copy_spaces()
         low = self._resumed() or self._reserved()
         lanes: dict[int, _NewLane | None] = {}

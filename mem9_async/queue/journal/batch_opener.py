@@ -108,7 +108,7 @@ class Opener:
             raise JournalError("the key of this lane's space is not known")
         jobs, lost = self._jobs(row, known.digest)
         if lost:
-            self._set_aside(row, [job.job_id for job in lost], known, now, empty=not jobs)
+            self._set_aside(row, lost, known, now, empty=not jobs)
         return Frozen(
             row=row,
             lane_id=lane_id,
@@ -156,7 +156,7 @@ class Opener:
         return tuple(dict.fromkeys(found.values()))
 
     def _set_aside(
-        self, row: int, job_ids: list[bytes], known: KnownLane, now: float, *, empty: bool
+        self, row: int, lost: list[SealedJob], known: KnownLane, now: float, *, empty: bool
     ) -> None:
         # What was changed on the disk must not be sent, and must not hold up the others either.
         outcome = seal_outcome(self._sealer, SPOILED)
@@ -164,16 +164,16 @@ class Opener:
             self._db.executemany(
                 "UPDATE jobs SET state = 4, batch_row = NULL, finished_at = ?, sealed_outcome = ?"
                 " WHERE job_id = ?",
-                [(now, outcome, job_id) for job_id in job_ids],
+                [(now, outcome, job.job_id) for job in lost],
             )
             if empty:
                 self._db.execute("DELETE FROM batches WHERE batch_row = ?", (row,))
-            self._file.count_dead(ErrorType.PAYLOAD_MISMATCH, len(job_ids))
+            self._file.count_dead(ErrorType.PAYLOAD_MISMATCH, len(lost))
         log.error(
             "job.dead_lettered",
-            job_ids=[job_id.hex() for job_id in job_ids],
+            job_ids=[job.job_id.hex() for job in lost],
             error_type=ErrorType.PAYLOAD_MISMATCH,
             lane=known.fingerprint,
             space=self._addresses.space_name(known.space_id),
-            jobs=len(job_ids),
+            jobs=len(lost),
         )

@@ -2,7 +2,10 @@
 
 from itertools import batched
 
+from mem9_async.models.history import Attempt, StepKind
+from mem9_async.queue import failpoints
 from mem9_async.queue.journal.file import JournalFile
+from mem9_async.queue.journal.history import History
 from mem9_async.queue.records import FrozenRef
 from mem9_async.queue.uuid7 import uuid7
 
@@ -13,7 +16,9 @@ _SPLIT_TO_SINGLES = 3
 class BatchRows:
     """The batches of one journal as rows."""
 
-    def __init__(self, file: JournalFile) -> None:
+    def __init__(self, file: JournalFile, history: History) -> None:
+        self._file = file
+        self._history = history
         self._db = file.db
 
     def new(
@@ -46,8 +51,19 @@ class BatchRows:
         ).fetchone()[0]
         return row
 
-    def split(self, row: int, *, due_at: float, maybe_sent: bool = False) -> tuple[FrozenRef, ...]:
-        """Replace the batch by its halves as Journal.split() says, inside a transaction."""
+    def split(
+        self,
+        row: int,
+        *,
+        due_at: float,
+        maybe_sent: bool = False,
+        attempt: Attempt | None = None,
+    ) -> tuple[FrozenRef, ...]:
+        """Replace the batch by its halves, frozen in the same order. Needs two jobs or more.
+
+        *maybe_sent* when the attempt just made may have arrived, or an earlier one did.
+        Three jobs become three batches: that finds one bad job with a request less.
+        """
         jobs = self._db.execute(
             "SELECT seq, size, accepted_at, lane_id FROM jobs WHERE batch_row = ? ORDER BY seq",
             (row,),
@@ -57,11 +73,14 @@ class BatchRows:
         ).fetchone()
         maybe_sent = maybe_sent or bool(sent_before)
         size = 1 if len(jobs) <= _SPLIT_TO_SINGLES else (len(jobs) + 1) // 2
-        parts = tuple(
-            self.refreeze(list(part), due_at, attempts=attempts, maybe_sent=maybe_sent)
-            for part in batched(jobs, size)
-        )
-        self._db.execute("DELETE FROM batches WHERE batch_row = ?", (row,))
+        with self._file.transaction():
+            self._history.attempted(row, StepKind.SPLIT, attempt)
+            parts = tuple(
+                self.refreeze(list(part), due_at, attempts=attempts, maybe_sent=maybe_sent)
+                for part in batched(jobs, size)
+            )
+            self._db.execute("DELETE FROM batches WHERE batch_row = ?", (row,))
+            failpoints.hit("split.written")
         return parts
 
     def refreeze(

@@ -20,10 +20,11 @@ from mem9_async.queue.journal.file import JournalFile
 from mem9_async.queue.journal.history import History
 from mem9_async.queue.journal.lane_registry import Addresses
 from mem9_async.queue.journal.numbering import Numbering
+from mem9_async.queue.journal.observed import Observed
 from mem9_async.queue.journal.parks import Parks
 from mem9_async.queue.journal.sealed_jobs import job_place
 from mem9_async.queue.journal.sealed_outcomes import seal_outcome
-from mem9_async.queue.records import Appended, Frozen, FrozenRef
+from mem9_async.queue.records import Appended, Frozen, FrozenRef, KnownLane
 from mem9_async.queue.sealing import Sealer
 from mem9_async.queue.uuid7 import uuid7
 
@@ -50,9 +51,10 @@ class Journal:
         self.addresses = Addresses(self.file, sealer, persist_keys=persist_keys)
         self.parks = Parks(self.file, sealer)
         self.history = History(self.file, self.addresses.names)
+        self.observed = Observed(self.file, self.addresses, sealer)
         self._db = self.file.db
         self.sealer = sealer
-        self.batch_rows = BatchRows(self.file)
+        self.batch_rows = BatchRows(self.file, self.history)
         self._unopened: dict[int, int] = {}
         try:
             self.numbering = Numbering(self.file)
@@ -81,7 +83,8 @@ class Journal:
     def append(self, jobs: Sequence[NewJob], now: float) -> list[Appended]:
         """Commit *jobs* together and return one receipt each, in order.
 
-        A job whose equal waits in the same lane is not added: its receipt names the other.
+        A job whose equal waits in the same lane is not added: its receipt names the other. One
+        with an `event_id` has no equal but the job of the same event, waiting or gone.
         Raises JournalFull or JournalError, and then none of them was taken.
         """
         failpoints.hit("append.before")
@@ -97,7 +100,10 @@ class Journal:
         known = self.addresses.know(job.lane)
         data = to_json(job.payload)
         size = job.payload.size_bytes
-        dedup = self.sealer.digest(data, 16)
+        event = self.observed.event_of(job)
+        if event is not None and (before := self.observed.job_of(event)) is not None:
+            return _appended(before, known, size, deduplicated=True)
+        dedup = event or self.sealer.digest(data, 16)
         job_id = uuid7()
         pinned = job.payload.kind == "pinned"
         place = job_place(
@@ -122,14 +128,14 @@ class Journal:
             self.numbering.next_seq += 1
             if job.reference is not None:
                 self.history.refer(job_id, job.reference)
+            if event is not None:
+                self.observed.note(event, job_id, now)
         else:
             job_id = self._db.execute(
                 "SELECT job_id FROM jobs WHERE lane_id = ? AND dedup = ? AND state = 0",
                 (known.lane_id, dedup),
             ).fetchone()[0]
-        return Appended(
-            job_id.hex(), known.lane_id, known.space_id, known.fingerprint, size, not inserted
-        )
+        return _appended(job_id, known, size, deduplicated=not inserted)
 
     # Sending
 
@@ -300,16 +306,8 @@ class Journal:
         maybe_sent: bool = False,
         attempt: Attempt | None = None,
     ) -> tuple[FrozenRef, ...]:
-        """Replace the batch by its halves, frozen in the same order. Needs two jobs or more.
-
-        *maybe_sent* when the attempt just made may have arrived, or an earlier one did.
-        Three jobs become three batches: that finds one bad job with a request less.
-        """
-        with self.file.transaction():
-            self.history.attempted(row, StepKind.SPLIT, attempt)
-            parts = self.batch_rows.split(row, due_at=due_at, maybe_sent=maybe_sent)
-            failpoints.hit("split.written")
-        return parts
+        """Replace the batch by its halves, as BatchRows.split() does."""
+        return self.batch_rows.split(row, due_at=due_at, maybe_sent=maybe_sent, attempt=attempt)
 
     def forgive(self) -> None:
         """The process is about to be ended: that says nothing against what is in flight now."""
@@ -334,3 +332,9 @@ class Journal:
             self.file.count_dead(outcome.error_type or "rejected", buried)
         failpoints.hit("dead.committed")
         return buried
+
+
+def _appended(job_id: bytes, known: KnownLane, size: int, *, deduplicated: bool) -> Appended:
+    return Appended(
+        job_id.hex(), known.lane_id, known.space_id, known.fingerprint, size, deduplicated
+    )

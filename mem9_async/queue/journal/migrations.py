@@ -54,9 +54,19 @@ def _remember_what_happened(db: sqlite3.Connection, sealer: Sealer) -> None:
     )
 
 
+def _know_observed_events(db: sqlite3.Connection, sealer: Sealer) -> None:
+    """4 to 5: which events of agents' runs were taken, so that none is taken twice."""
+    db.execute(
+        "CREATE TABLE observed (digest BLOB PRIMARY KEY, job_id BLOB NOT NULL, at REAL NOT NULL)"
+        " STRICT, WITHOUT ROWID"
+    )
+    db.execute("CREATE INDEX observed_by_time ON observed (at)")
+
+
 #: From version n to n + 1.
 MIGRATIONS: dict[int, Callable[[sqlite3.Connection, Sealer], None]] = {
     1: _seal_to_the_whole_place,
     2: _watch_what_was_taken,
     3: _remember_what_happened,
+    4: _know_observed_events,
 }

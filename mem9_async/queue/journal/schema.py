@@ -1,7 +1,7 @@
 """The journal's tables. Text only: file.py is the one that runs it."""
 
 APPLICATION_ID = 0x6D656D39  # "mem9"
-VERSION = 4
+VERSION = 5
 
 # auto_vacuum takes effect only before the first table exists. The file is ours alone (ownership):
 # EXCLUSIVE spares the locks of every commit and the shared-memory file.
@@ -20,6 +20,7 @@ PRAGMA cell_size_check = ON;
 # jobs.seq is the order of delivery. We assign it: adopted jobs go below our own.
 # jobs.state: 0 available, 1 in a batch, 2 taken by mem9 and watched, 4 dead, 5 cancelled.
 # history.jobs: job ids of 16 bytes, one after the other. holds.digest: a space's, empty for all.
+# observed.digest: an event's, of an agent's run; its row outlives the job that it became.
 # batches.state: 1 in flight, 2 retryable, 3 taken; it tells the state of the batch's jobs.
 TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
@@ -88,6 +89,12 @@ CREATE TABLE jobs (
 ) STRICT;
 CREATE TABLE refs (job_id BLOB PRIMARY KEY, reference TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE holds (digest BLOB PRIMARY KEY, since REAL NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE observed (
+    digest BLOB PRIMARY KEY,
+    job_id BLOB NOT NULL,
+    at REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX observed_by_time ON observed (at);
 CREATE TABLE history (
     n INTEGER PRIMARY KEY,
     at REAL NOT NULL,

@@ -9,14 +9,14 @@ from pathlib import Path
 import gevent
 import structlog
 from dify_plugin import DifyPluginEnv
+from dify_plugin import Plugin as SdkServer
 from dify_plugin.config.config import InstallMethod
 
 from mem9_async import logs, settings
 from mem9_async.queue.troubles import place_of
 from mem9_async.runtime import current
-from mem9_async.runtime.host import stdio
+from mem9_async.runtime.host import pipes, sdk_contract
 from mem9_async.runtime.host.log_file import LogFile
-from mem9_async.runtime.host.sdk_server import Server
 from mem9_async.runtime.plugin import Plugin
 from mem9_async.version import VERSION
 
@@ -34,7 +34,7 @@ _SWITCH_S = 0.001
 def serve() -> None:
     """Run until the host ends the process."""
     os.umask(0o077)  # SQLite makes its files as open as this allows: 0600
-    stdio.buffer_stdout()
+    pipes.buffer_stdout()
     loaded, problems = settings.load()
     log_file = _log(loaded)
     for problem in problems:
@@ -45,18 +45,29 @@ def serve() -> None:
         loaded,
         Path.cwd(),
         lasting=environment.INSTALL_METHOD is not InstallMethod.Serverless,
-        host_has_gone=stdio.host_has_gone if local else lambda: False,
+        host_has_gone=pipes.host_has_gone if local else lambda: False,
     )
     current.install(plugin)
     gevent.spawn_later(_START_AFTER_S, _look_after, plugin)
     gevent.signal_handler(signal.SIGTERM, _leave, plugin, log_file)
-    server = Server(environment)
+    server = _server(environment)
     # All that is loaded by now stays for good. A full collection that walks it, every other second
     # under load, stops each call that is under way for 90 ms.
     gc.collect()
     gc.freeze()
     sys.setswitchinterval(_SWITCH_S)
     server.run()
+
+
+def _server(environment: DifyPluginEnv) -> SdkServer:
+    """Our server where the SDK is the one that it was made for, else the SDK's own."""
+    found = sdk_contract.differences()
+    if found:
+        log.warning("sdk.untested", reason="; ".join(found[:3]), tested=sdk_contract.TESTED)
+        return SdkServer(environment)
+    from mem9_async.runtime.host.sdk_server import Server  # what it imports may not be there
+
+    return Server(environment)
 
 
 def _look_after(plugin: Plugin) -> None:

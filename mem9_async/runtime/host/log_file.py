@@ -37,7 +37,7 @@ class LogFile:
     """
 
     def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES, backups: int = BACKUPS) -> None:
-        """The file grows to *max_bytes*; *backups* older ones are kept as `.1`, `.2`, ..."""
+        """The file grows to *max_bytes*; *backups* older ones stay beside it: `.1`, `.2`, ..."""
         self._relay = logs.Relay()
         self._handler = _Handler(path, max_bytes=max_bytes, backups=backups)
         self._ending = self._ended = False

@@ -12,7 +12,7 @@ from dify_plugin.core.runtime import Session
 from dify_plugin.core.server.__base.request_reader import RequestReader
 from dify_plugin.core.server.__base.response_writer import ResponseWriter
 
-from mem9_async.runtime.host import stdio
+from mem9_async.runtime.host import pipes, stdio
 from mem9_async.runtime.host.greenlet_pool import Greenlets
 
 
@@ -27,7 +27,7 @@ class Server(Plugin):
         self, config: DifyPluginEnv
     ) -> tuple[RequestReader, ResponseWriter | None]:
         _, writer = super()._launch_local_stream(config)
-        return stdio.PipeReader(self._take) if stdio.watchable() else stdio.FileReader(), writer
+        return stdio.PipeReader(self._take) if pipes.watchable() else stdio.FileReader(), writer
 
     def _take(self, call: PluginInStream) -> None:
         def work() -> None:

@@ -7,9 +7,6 @@ the interpreter, and hands each call on through a queue and an emulated thread p
 
 import os
 import re
-import select
-import stat
-import sys
 from collections.abc import Callable
 
 import gevent
@@ -17,7 +14,6 @@ import structlog
 from dify_plugin.core.entities.plugin.io import PluginInStream, PluginInStreamEvent
 from dify_plugin.core.server.stdio.request_reader import StdioRequestReader
 from dify_plugin.core.server.stdio.response_writer import StdioResponseWriter
-from gevent import monkey
 
 from mem9_async.client.decoding import json_object
 from mem9_async.queue.troubles import place_of
@@ -26,52 +22,11 @@ from mem9_async.runtime.host.line_splitter import LineSplitter
 log = structlog.get_logger()
 
 _READ = 1  # libev's flag
-_GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL | select.POLLRDHUP
-_poll = monkey.get_original("select", "poll")  # gevent's would wait for the hub
 _PIECE_BYTES = 65_536
 _REST_S = 1.0
 _SESSION = re.compile(rb'"session_id"\s*:\s*"([^"\\]{1,200})"')
 
 Take = Callable[[PluginInStream], None]
-
-
-def host_has_gone() -> bool:
-    """Whether nobody will write to stdin any more; what stands in it may still be unread.
-
-    A file says nothing of the kind, as there never was anybody.
-    """
-    poll = _poll()
-    poll.register(0, _GONE)
-    return any(event & _GONE for _, event in poll.poll(0))
-
-
-def watchable() -> bool:
-    """Whether the hub can watch stdin: a pipe or socket of the daemon's, and not stdout as well.
-
-    A file cannot be watched; a terminal or a socket that is also stdout would turn
-    non-blocking for writing too.
-    """
-    into = os.fstat(0)
-    if not (stat.S_ISFIFO(into.st_mode) or stat.S_ISSOCK(into.st_mode)):
-        return False
-    return not any(_is_open_as(into, fd) for fd in (1, 2))
-
-
-def _is_open_as(file: os.stat_result, fd: int) -> bool:
-    try:
-        return os.path.samestat(file, os.fstat(fd))
-    except OSError:  # closed
-        return False
-
-
-def buffer_stdout() -> None:
-    """Have log lines and heartbeats written whole, whatever stdout is like.
-
-    With PYTHONUNBUFFERED Python drops what a write did not take that a signal interrupted, and
-    says nothing; a non-blocking stdout takes half a line. Everyone who writes here flushes.
-    """
-    os.set_blocking(1, True)
-    sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
 
 
 class FileReader(StdioRequestReader):

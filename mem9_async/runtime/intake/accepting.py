@@ -153,6 +153,8 @@ class Accepting:
         )
 
     def _refusal(self, job: NewJob, now: float) -> QueueFull | None:
+        if job.event_id is not None and self._is_known(job):
+            return None  # it needs no room
         if not self._has_room(now):
             return self._not_written("the disk is full", "disk_full")
         settings, lanes = self._settings, self._lanes
@@ -177,6 +179,12 @@ class Accepting:
                 "this space's share of the queue is full", depth, most, job, now
             )
         return None
+
+    def _is_known(self, job: NewJob) -> bool:
+        try:
+            return self._storage.journal.observed.knows(job)
+        except JournalError:
+            return False  # what is wrong shows when it is written
 
     def _queue_full(
         self, what: str, depth: int, capacity: int, job: NewJob, now: float

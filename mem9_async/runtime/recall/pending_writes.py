@@ -177,10 +177,11 @@ class Underway:
         self._loaded.clear()
 
     def find(
-        self, query: SearchQuery, matcher: Matcher, recalled: Iterable[str], *, limit: int
+        self, query: SearchQuery, matcher: Matcher | None, recalled: Iterable[str], *, limit: int
     ) -> list[Found]:
         """The newest *limit* jobs in *query*'s scope that match and that recall does not show.
 
+        Without a *matcher*, all that tell anything match.
         A delivered job that one of the *recalled* contents tells is forgotten: it has arrived.
         """
         self.expire()
@@ -192,7 +193,9 @@ class Underway:
         contents: _Recalled | None = None
         found: list[Found] = []
         arrived: list[str] = []
-        for job_id, entry in _matching(islice(jobs, LOOKED_AT), matcher):
+        looked_at = islice(jobs, LOOKED_AT)
+        telling = _matching(looked_at, matcher) if matcher else _telling(looked_at)
+        for job_id, entry in telling:
             if entry.delivered_at is not None:
                 contents = contents or _Recalled(recalled)
                 if contents.says(entry):
@@ -246,6 +249,11 @@ class Underway:
         self._delivered.pop(job_id, None)
         if not jobs:
             del self._spaces[key]
+
+
+def _telling(jobs: Iterable[tuple[str, _Entry]]) -> Iterator[tuple[str, _Entry]]:
+    """Those of *jobs* from which a fact may come."""
+    return (each for each in jobs if each[1].text)
 
 
 def _matching(jobs: Iterator[tuple[str, _Entry]], matcher: Matcher) -> Iterator[tuple[str, _Entry]]:

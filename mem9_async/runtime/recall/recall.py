@@ -1,13 +1,16 @@
 """A search: mem9's answer, one more try if asked, and the writes mem9 may not show yet."""
 
+import asyncio
 import time
 
 import structlog
 
 from mem9_async.client.client import Mem9Client
+from mem9_async.models.agent_memory import Preparation, Prepared
 from mem9_async.models.errors import RequestFailed
 from mem9_async.models.job import JobState, PendingWrite
-from mem9_async.models.memory import SearchQuery, SearchResult
+from mem9_async.models.memory import Memory, SearchQuery, SearchResult
+from mem9_async.models.outcome import ErrorType
 from mem9_async.models.space import Space
 from mem9_async.queue.clock import Clock
 from mem9_async.queue.journal import Journal
@@ -61,7 +64,11 @@ class Recall:
         if not result.memories and second is not None and left_s > _WORTH_A_RETRY_S:
             result = await self._again(query, second, result, left_s)
         space_id = self._addresses.find_space(query.space)
-        pending = self._pending(space_id, query, result) if include_pending else ()
+        pending = (
+            self._pending(space_id, query, result.memories, Matcher(query.query))
+            if include_pending
+            else ()
+        )
         self._notices.ask(query.space, query.caller_agent_id)
         return result.model_copy(
             update={
@@ -72,6 +79,30 @@ class Recall:
                 "elapsed_s": time.monotonic() - started,
             }
         )
+
+    async def prepare(self, asked: Preparation) -> Prepared:
+        """What is known of the query's agent, and what is on its way of it, matching or not.
+
+        Waits at most the time that *asked* leaves. mem9 failing, or silent, leaves what is known
+        here.
+        """
+        query = asked.query
+        memories: tuple[Memory, ...] = ()
+        failure: str | None = None
+        try:
+            async with asyncio.timeout(asked.timeout_s):
+                found = await self._client.search(query, timeout_s=asked.timeout_s)
+            memories = found.memories
+        except RequestFailed as exc:
+            failure = str(exc.outcome.error_type or exc.code)
+        except TimeoutError:
+            failure = str(ErrorType.READ_TIMEOUT)
+        if failure is not None:
+            log.warning("memory.not_recalled", error_type=failure)
+        space_id = self._addresses.find_space(query.space)
+        pending = self._pending(space_id, query, memories, None)
+        self._notices.ask(query.space, query.caller_agent_id)
+        return Prepared(memories=memories, pending=pending, failure=failure)
 
     async def _again(
         self, query: SearchQuery, second: SearchQuery, first: SearchResult, left_s: float
@@ -97,18 +128,22 @@ class Recall:
         )
 
     def _pending(
-        self, space_id: int | None, query: SearchQuery, result: SearchResult
+        self,
+        space_id: int | None,
+        query: SearchQuery,
+        shown: tuple[Memory, ...],
+        matcher: Matcher | None,
     ) -> tuple[PendingWrite, ...]:
-        """Writes of the query's scope that match it and that mem9 may not show, newest first."""
+        """Writes of the query's scope that match and that mem9 may not show, newest first.
+
+        *shown* is what mem9 does show.
+        """
         if space_id is not None and self._underway.must_load(query.space):
             self._load(space_id, query.space)
         if not self._underway.knows(query.space):
             return ()
         found = self._underway.find(
-            query,
-            Matcher(query.query),
-            (memory.content for memory in result.memories),
-            limit=_SHOWN,
+            query, matcher, (memory.content for memory in shown), limit=_SHOWN
         )
         waits = [each.job_id for each in found if not each.delivered]
         states: dict[str, JobState] = {}

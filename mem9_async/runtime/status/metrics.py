@@ -28,6 +28,8 @@ from mem9_async.models.status_snapshot import (
 _PREFIX = "mem9_async_"
 _HEALTH = ("ok", "degraded", "failed", "not_remembering")
 _CIRCUITS = ("closed", "open", "half_open")
+_REFUSED = ("disk_full", "journal_error", "queue_full")
+_DEAD = ("deadline_exceeded", "payload_mismatch", "rejected", "worker_crash")
 _PARKED = ("auth", "key_missing", "quota_exhausted")
 _SILENT = ("llm_failing", "no_llm", "unknown")
 _COUNTED = {
@@ -131,8 +133,14 @@ def _journal(snapshot: StatusSnapshot) -> Iterator[Metric]:
 def _work(snapshot: StatusSnapshot) -> Iterator[Metric]:
     work = snapshot.work
     yield _counter("journal_rows_lost", "Jobs that damaged journals had lost.", work.rows_lost)
-    yield _counters("jobs_rejected", "Stores refused.", "reason", work.refused)
-    yield _counters("jobs_dead", "Dead letters made.", "error_type", work.dead)
+    yield _counters("jobs_rejected", "Stores refused.", "reason", work.refused, _REFUSED)
+    yield _counters("jobs_dead", "Dead letters made.", "error_type", work.dead, _DEAD)
+    yield _counters(
+        "events_out_of_sequence",
+        "Events of agents' runs whose number does not follow the one before.",
+        "reason",
+        work.out_of_sequence,
+    )
     yield _attempts(work)
     yield _histogram("accept_duration_seconds", "Wait of a store's caller.", work.accept_s)
     yield _histogram("journal_commit_duration_seconds", "Commits that take jobs.", work.commit_s)
@@ -187,10 +195,14 @@ def _gauges(
     return family
 
 
-def _counters(name: str, text: str, label: str, reasons: Iterable[Reason]) -> Metric:
+def _counters(
+    name: str, text: str, label: str, reasons: Iterable[Reason], always: Iterable[str] = ()
+) -> Metric:
+    """As _gauges(). One that began with its first event would hide that from increase()."""
     family = CounterMetricFamily(_PREFIX + name, text, labels=[label])
-    for each in reasons:
-        family.add_metric([each.reason], each.count)
+    values = {**dict.fromkeys(always, 0), **{each.reason: each.count for each in reasons}}
+    for key in sorted(values):
+        family.add_metric([key], values[key])
     return family
 
 

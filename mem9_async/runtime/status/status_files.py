@@ -45,8 +45,10 @@ class StatusFiles:
             # Two in one place would make each other's counters jump: the newest process writes.
             from mem9_async.runtime.status.metrics import render  # 40 ms that not all need
 
-            if self._makes_parent:
+            if self._makes_parent and not self._metrics.parent.exists():
                 synced_directories.make(self._metrics.parent)
+                # Mounted elsewhere, it is an exporter's to read: counts, and nobody's name.
+                self._metrics.parent.chmod(0o755)
             self._replace(self._metrics, render(snapshot), mode=0o644)
 
     def tidy(self, now: float) -> int:

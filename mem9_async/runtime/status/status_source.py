@@ -5,7 +5,6 @@ from contextlib import suppress
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from mem9_async.models.outcome import ErrorType
 from mem9_async.models.status_snapshot import (
     LISTED_MOST,
     Circuit,
@@ -131,7 +130,6 @@ class StatusSource:
             batches_in_flight=lanes.in_flight,
             loop_delay_s=round(loop_delay_s, 4),
             worker_restarts=restarts,
-            paused_since=self._holds.everything_since,
             parked_spaces=tuple(parked[:LISTED_MOST]),
             parked_spaces_more=max(0, len(parked) - LISTED_MOST),
             held_since=self._held_since(drift_s),
@@ -180,17 +178,7 @@ class StatusSource:
         )
 
     def _parked(self, drift_s: float) -> list[ParkedSpace]:
-        held = [
-            ParkedSpace(
-                space=self._parking.fingerprint(space_id),
-                reason=ErrorType.PAUSED,
-                since=round(since + drift_s, 3),
-                next_probe_at=None,
-                jobs=self._lanes.space_depth(space_id),
-            )
-            for space_id, since in self._holds.all().items()
-        ]
-        return held + [
+        return [
             ParkedSpace(
                 space=self._parking.fingerprint(park.space_id),
                 reason=park.reason,

@@ -56,6 +56,7 @@ class Tally:
         self._past: deque[_Step] = deque(maxlen=int(_RATE_WINDOW_S / STEP_S) + 1)
         self._points: deque[Point] = deque(maxlen=_KEPT)
         self._refused: Counter[str] = Counter()
+        self._out_of_sequence: Counter[str] = Counter()
         self._attempts: Counter[tuple[str, str, str]] = Counter()
 
     # What happened
@@ -74,6 +75,10 @@ class Tally:
         """A store was not taken."""
         self._step.refused += 1
         self._refused[reason] += 1
+
+    def out_of_sequence(self, fault: str) -> None:
+        """An event of an agent's run came with a number that does not follow the one before."""
+        self._out_of_sequence[fault] += 1
 
     def attempted(
         self, outcome: str, *, http_status: int | None, error_type: str | None, duration_s: float
@@ -156,6 +161,7 @@ class Tally:
         return Work(
             refused=_reasons(self._refused),
             dead=_reasons(dead),
+            out_of_sequence=_reasons(self._out_of_sequence),
             attempts=tuple(
                 Attempts(outcome, status, error_type, count)
                 for (outcome, status, error_type), count in sorted(self._attempts.items())

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -11,10 +10,9 @@ from mem9_async.queue.claims import Claim, claim_file, claim_orphans
 from mem9_async.queue.journal import Journal, JournalCorrupt, JournalError
 from mem9_async.queue.journal.adoption import Takeover, begun
 from mem9_async.queue.journal.recovery import Recovery
-from mem9_async.runtime.storage.storage import open_claimed, taker_of
-
-if TYPE_CHECKING:
-    from mem9_async.runtime.app import App
+from mem9_async.runtime.storage.storage import Storage, open_claimed, taker_of
+from mem9_async.runtime.upkeep.lane_loader import LaneLoader
+from mem9_async.settings import Settings
 
 log = structlog.get_logger()
 
@@ -22,8 +20,21 @@ log = structlog.get_logger()
 class Adoption:
     """The adoptions of one app; belongs to its loop."""
 
-    def __init__(self, app: "App") -> None:
-        self._app = app
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        storage: Storage,
+        loader: LaneLoader,
+        wake: Callable[[], None],
+        now: Callable[[], float],
+    ) -> None:
+        """*wake* has delivery look again for something to send."""
+        self._settings = settings
+        self._storage = storage
+        self._loader = loader
+        self._wake = wake
+        self._now = now
         self._open: dict[Claim, Journal] = {}
         self.waits_for: Callable[[], Awaitable[None]] | None = None  #: before the first round
         self.first_round = asyncio.Event()  #: set once everything there at the start is ours
@@ -34,7 +45,7 @@ class Adoption:
         Newest first: each is put before what is ours already. Yields to the loop between
         chunks, so that answers do not wait for it. Cancelled: what is not ours yet is let go.
         """
-        storage = self._app.storage
+        storage = self._storage
         directory = storage.directory if storage.adopts else None
         adopted = 0
         try:
@@ -56,23 +67,22 @@ class Adoption:
             self._close(claim)
 
     async def _adopt(self, claim: Claim) -> int:
-        app = self._app
         adopted = 0
         try:
-            async with self._opened(claim, app.storage.journal) as orphan:
+            async with self._opened(claim, self._storage.journal) as orphan:
                 if orphan is None or not await self._complete(orphan, claim):
                     return 0
-                async for jobs in self._take(app.storage.journal, orphan, tell=True):
+                async for jobs in self._take(self._storage.journal, orphan, tell=True):
                     adopted += jobs
                 self._remove(claim)
         except JournalCorrupt as exc:
-            app.storage.damaged = str(exc)  # ours is meant; the watch will see to it
+            self._storage.damaged = str(exc)  # ours is meant; the watch will see to it
         except JournalError as exc:
             # Half of it may be ours already; the rest stays where it is and is tried again.
             log.error("journal.write_failed", error_type="journal_error", reason=str(exc))
         finally:
             if adopted:
-                app.loader.adopted()
+                self._loader.adopted()
                 log.info("journal.adopted", journal_id=claim.path.stem, jobs=adopted)
         return adopted
 
@@ -81,7 +91,7 @@ class Adoption:
 
         Otherwise its own jobs would come before the older ones that it has not copied yet.
         """
-        own = self._app.storage.claim
+        own = self._storage.claim
         taker = taker_of(orphan, claim)
         if taker is not None and (own is None or taker != own.path):
             return False  # it is that journal's: it comes with it
@@ -100,13 +110,12 @@ class Adoption:
         return True
 
     async def _take(self, own: Journal, orphan: Journal, *, tell: bool) -> AsyncIterator[int]:
-        app = self._app
-        now = app.clock.now()
-        Recovery(orphan).recover(now, max_due_in_s=app.settings.retry_after_max)
+        now = self._now()
+        Recovery(orphan).recover(now, max_due_in_s=self._settings.retry_after_max)
         for jobs, lane_ids in Takeover(own, orphan).chunks():
             if tell:
-                app.loader.adopting(lane_ids)
-                app.deliverer.wake()
+                self._loader.adopting(lane_ids)
+                self._wake()
             yield jobs
             await asyncio.sleep(0)
 
@@ -117,8 +126,8 @@ class Adoption:
         One that turns out to be damaged is rescued, and adopted in the next round. Raises
         JournalCorrupt only where *taker* is damaged, JournalError otherwise.
         """
-        storage = self._app.storage
-        journal = open_claimed(claim, storage.sealer, self._app.settings, storage.rescues)
+        storage = self._storage
+        journal = open_claimed(claim, storage.sealer, self._settings, storage.rescues)
         if journal is None:
             yield None
             return

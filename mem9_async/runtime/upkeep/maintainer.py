@@ -3,17 +3,21 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
 import structlog
 
+from mem9_async.queue.clock import SteadyClock
 from mem9_async.queue.journal import JournalCorrupt, JournalError
 from mem9_async.queue.journal.retention import Retention
+from mem9_async.queue.lanes import Lanes
+from mem9_async.queue.parking import Parking
 from mem9_async.queue.troubles import place_of
+from mem9_async.runtime.recall.pending_writes import Underway
+from mem9_async.runtime.status.health import Health
+from mem9_async.runtime.storage.storage import Storage
 from mem9_async.runtime.upkeep.adopter import Adoption
-
-if TYPE_CHECKING:
-    from mem9_async.runtime.app import App
+from mem9_async.runtime.upkeep.lane_loader import LaneLoader
+from mem9_async.settings import Settings
 
 log = structlog.get_logger()
 
@@ -25,15 +29,37 @@ _CHECKPOINT_ABOVE_BYTES = 16 * 1024 * 1024
 class Upkeep:
     """The housekeeping of one app; belongs to its loop."""
 
-    def __init__(self, app: "App", adoption: Adoption) -> None:
-        self._app = app
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        storage: Storage,
+        adoption: Adoption,
+        loader: LaneLoader,
+        lanes: Lanes,
+        parking: Parking,
+        health: Health,
+        underway: Underway,
+        clock: SteadyClock,
+        forget_spaces: Callable[[set[int]], None],
+    ) -> None:
+        """*forget_spaces* is told which spaces the journal has forgotten."""
+        self._settings = settings
+        self._storage = storage
         self._adoption = adoption
-        self._retention = Retention(app.storage.journal)
+        self._loader = loader
+        self._lanes = lanes
+        self._parking = parking
+        self._health = health
+        self._underway = underway
+        self._clock = clock
+        self._forget_spaces = forget_spaces
+        self._retention = Retention(storage.journal)
         self._drift_s = 0.0
 
     async def run(self) -> None:
         """Keep house until cancelled; the first round at once."""
-        settings = self._app.settings
+        settings = self._settings
         duties = [
             _Duty(_LOOK_EVERY_S, self._look),
             _Duty(settings.adopt_interval_ms / 1000, self._adopt),
@@ -52,7 +78,7 @@ class Upkeep:
         try:
             await duty.work()
         except JournalCorrupt as exc:
-            self._app.storage.damaged = str(exc)  # the watch will see to it
+            self._storage.damaged = str(exc)  # the watch will see to it
         except JournalError as exc:
             log.error("journal.write_failed", error_type="journal_error", reason=str(exc))
         except Exception as exc:
@@ -61,9 +87,9 @@ class Upkeep:
         duty.due_at = time.monotonic() + duty.every_s
 
     async def _look(self) -> None:
-        self._app.storage.look()
+        self._storage.look()
         self._look_after_disk()
-        self._app.underway.expire()
+        self._underway.expire()
 
     async def _adopt(self) -> None:
         await self._adoption.adopt()
@@ -73,14 +99,13 @@ class Upkeep:
 
     def report(self) -> None:
         """Log how the queue stands."""
-        app = self._app
-        counters = app.storage.journal.counters()
+        counters = self._storage.journal.counters()
         log.info(
             "stats.reported",
-            jobs=app.lanes.depth,
-            bytes=app.lanes.waiting_bytes,
-            in_flight=app.lanes.in_flight,
-            parked=len(app.parking.all()),
+            jobs=self._lanes.depth,
+            bytes=self._lanes.waiting_bytes,
+            in_flight=self._lanes.in_flight,
+            parked=len(self._parking.all()),
             accepted=counters.get("accepted", 0),
             adopted=counters.get("adopted", 0),
             delivered=counters.get("delivered", 0),
@@ -90,24 +115,23 @@ class Upkeep:
         )
 
     def _look_after_disk(self) -> None:
-        storage = self._app.storage
+        storage = self._storage
         if storage.has_room():
-            self._app.health.over("disk")
+            self._health.over("disk")
             return
-        self._app.health.degraded("disk", "the disk is full: no new job is kept, none is lost")
+        self._health.degraded("disk", "the disk is full: no new job is kept, none is lost")
         log.warning("journal.nearly_full", reason="the disk is full; no new job is kept")
 
     async def _tidy(self) -> None:
-        app = self._app
-        settings, now = app.settings, app.clock.now()
-        drift_s = app.clock.drift_s()
+        settings, now = self._settings, self._clock.now()
+        drift_s = self._clock.drift_s()
         if abs(drift_s - self._drift_s) > _CLOCK_JUMP_S:
             log.warning("clock.jumped", duration_s=round(drift_s - self._drift_s, 1))
             self._drift_s = drift_s
-        file = app.storage.journal.file
+        file = self._storage.journal.file
         expired, lane_ids = self._retention.expire(now, deadline_s=settings.delivery_deadline)
         if expired:
-            app.loader.reload(lane_ids)
+            self._loader.reload(lane_ids)
             log.error("job.dead_lettered", jobs=expired, error_type="deadline_exceeded")
         aged, crowded = self._retention.forget_dead(
             now,
@@ -120,10 +144,11 @@ class Upkeep:
             log.error(
                 "job.discarded", jobs=crowded, reason="dead_letter_max_bytes", intentional=True
             )
-        if file.wal_bytes() > _CHECKPOINT_ABOVE_BYTES or not self._app.lanes.depth:
+        if file.wal_bytes() > _CHECKPOINT_ABOVE_BYTES or not self._lanes.depth:
             file.checkpoint()
-        app.storage.journal.history.trim()
-        app.forget_spaces(app.storage.journal.addresses.prune())
+        self._storage.journal.history.trim()
+        self._storage.journal.observed.trim(now)
+        self._forget_spaces(self._storage.journal.addresses.prune())
 
 
 class _Duty:

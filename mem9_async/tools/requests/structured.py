@@ -18,6 +18,9 @@ from mem9_async.models.errors import InvalidRequest
 FORMS = {
     "messages": '[{"role": "user", "content": "I like tea"}]',
     "metadata": '{"source": "crm"}',
+    "memory_context": '{"app_id": "a", "subject_kind": "user", "subject_id": "u"}',
+    "request": '{"query": "tea"}',
+    "payload": '{"text": "I like tea"}',
 }
 _LIST_FORM = '["one", "two"]'
 _LITERAL_MAX = 512 * 1024  # characters: reading Python's notation keeps the hub busy meanwhile

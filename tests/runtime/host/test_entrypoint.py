@@ -9,7 +9,7 @@ import dify_plugin
 import gc, os, sys
 os.environ["MEM9_ASYNC_DATA_DIR"] = sys.argv[1]
 from mem9_async.runtime.host import entrypoint as host
-host.Server.run = lambda self: print("\\n", gc.get_freeze_count(), sys.getswitchinterval())
+host.SdkServer.run = lambda self: print("\\n", gc.get_freeze_count(), sys.getswitchinterval())
 host.serve()
 """
 

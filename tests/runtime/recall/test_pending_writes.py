@@ -209,3 +209,17 @@ def test_a_search_compares_a_bounded_number_of_jobs(jobs: Underway, clock: FakeC
 
     assert found(jobs, "tea") == []
     assert found(jobs, "tea", session="conv-1") == ["first"]
+
+
+def test_without_a_query_all_that_a_fact_may_come_of_is_found(
+    jobs: Underway, clock: FakeClock
+) -> None:
+    """Newest first, in its scope; not what an agent said or did."""
+    store(jobs, clock, "j1", "I like green tea")
+    store(jobs, clock, "j2", "Good morning")
+    answer = Turn(messages=(Message(role="assistant", content="Good morning!"),))
+    jobs.accepted("j3", lane(), answer, clock.now())
+    jobs.accepted("j4", lane().model_copy(update={"agent_id": "another"}), turn("x"), clock.now())
+    asked = SearchQuery(space=space(), caller_agent_id="dify", query="tea", agent_id="dify")
+
+    assert [each.job_id for each in jobs.find(asked, None, (), limit=10)] == ["j2", "j1"]

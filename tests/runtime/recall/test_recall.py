@@ -1,15 +1,20 @@
 """A second search, where the caller has allowed one: when, and what of it is shown."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
+from mem9_async.models.agent_memory import Preparation, Prepared
+from mem9_async.models.errors import RequestFailed
 from mem9_async.models.memory import Memory, SearchQuery, SearchResult
+from mem9_async.models.outcome import ErrorType
 from mem9_async.models.space import Space
 from mem9_async.runtime.app import App
 from mem9_async.runtime.storage.storage import open_storage
+from tests.queue.builders import failure, job
 from tests.runtime.appkit import quick
 
 FACTS = (
@@ -94,3 +99,41 @@ async def test_other_words_are_told_as_such(tmp_path: Path) -> None:
 
     assert (result.second, result.effective_query) == ("reworded", "bicycle")
     assert result.memories == FACTS
+
+
+async def _never(query: SearchQuery, *, timeout_s: float) -> SearchResult:
+    await asyncio.Event().wait()
+    raise AssertionError("nobody sets it")
+
+
+async def _refused(query: SearchQuery, *, timeout_s: float) -> SearchResult:
+    raise RequestFailed(failure(ErrorType.QUOTA_EXHAUSTED, status=402))
+
+
+async def _found(query: SearchQuery, *, timeout_s: float) -> SearchResult:
+    return SearchResult(effective_query=query.query, memories=FACTS[:1], available=1)
+
+
+@pytest.mark.parametrize(
+    ("mem9", "shown", "failed"),
+    [(_found, 1, None), (_refused, 0, "quota_exhausted"), (_never, 0, "read_timeout")],
+)
+async def test_a_run_is_prepared_with_what_is_known_here_whatever_mem9_does(
+    tmp_path: Path,
+    mem9: Callable[..., Awaitable[SearchResult]],
+    shown: int,
+    failed: str | None,
+) -> None:
+    """Once the time is up, or it has failed; the same agent's pending writes are always told."""
+    app = App(quick(tmp_path), open_storage(quick(tmp_path), tmp_path))
+    app.client.search = mem9  # type: ignore[method-assign, assignment]
+    told = job("I mend bicycles")
+    other = told.lane.model_copy(update={"agent_id": "another"})
+    for each in (told, told.model_copy(update={"lane": other})):
+        app.stores.accept([each])
+    query = _query(space=told.lane.space, agent_id="dify", query="Good morning")
+    prepared: Prepared = await app.prepare(Preparation(query, 8_000, timeout_s=0.05))
+    await app.aclose()
+
+    assert [write.content for write in prepared.pending] == ["I mend bicycles"]
+    assert (len(prepared.memories), prepared.failure) == (shown, failed)

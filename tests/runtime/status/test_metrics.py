@@ -21,6 +21,7 @@ FULL = replace(
     work=Work(
         refused=(Reason("queue_full", 3),),
         dead=(Reason("rejected", 2),),
+        out_of_sequence=(Reason("gap", 5),),
         attempts=(Attempts("retry", "5xx", "unavailable", 7),),
         accept_s=Distribution((0.1, 1.0), (2, 3), 4, 5.5),
     ),
@@ -52,7 +53,9 @@ def test_the_figures_are_those_of_the_snapshot() -> None:
     assert value("spaces_parked", reason="auth") == 0
     assert value("circuits", state="open") == 1
     assert value("jobs_rejected_total", reason="queue_full") == 3
+    assert value("jobs_rejected_total", reason="disk_full") == 0
     assert value("jobs_dead_total", error_type="rejected") == 2
+    assert value("events_out_of_sequence_total", reason="gap") == 5
     labels = {"outcome": "retry", "status_class": "5xx", "error_type": "unavailable"}
     assert value("attempts_total", **labels) == 7
     assert value("accept_duration_seconds_bucket", le="1.0") == 3

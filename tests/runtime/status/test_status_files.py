@@ -50,6 +50,7 @@ def test_both_files_are_written_and_nothing_else_is_left(tmp_path: Path) -> None
     assert stat.S_IMODE(snapshot.stat().st_mode) == 0o600
     assert stat.S_IMODE(metrics.stat().st_mode) == 0o644
     assert stat.S_IMODE(snapshot.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(metrics.parent.stat().st_mode) == 0o755
 
 
 def test_a_write_that_breaks_off_leaves_what_was_there(

@@ -100,10 +100,9 @@ async def test_each_job_is_counted_in_its_state(tmp_path: Path) -> None:
     _checked([told, *stage.seen])
     (parked,) = told.parked_spaces
     assert (parked.reason, parked.jobs, parked.http_status) == ("quota_exhausted", 2, 402)
-    parking = stage.app.parking
+    parking = stage.app.parts.parking
     (park,) = parking.all()
     assert parked.space == parking.fingerprint(park.space_id)
-    assert parked.next_probe_at is not None
     assert parked.since <= told.taken_at < parked.next_probe_at
     assert told.oldest_age_s is not None
     assert [(each.reason, each.count) for each in told.work.dead] == [("rejected", 1)]
@@ -125,7 +124,7 @@ async def test_no_job_is_nowhere_or_twice_whatever_mem9_answers(tmp_path: Path, 
     await stage.until(lambda told: not told.depth)
     now = stage.app.clock.now()
     space_id = stage.app.storage.journal.addresses.know_space(space("k0"))
-    stage.app._reporting.replay(space_id, None, now)
+    stage.app.parts.reporting.replay(space_id, None, now)
     _checked([stage.look()])
     await stage.until(lambda told: not told.depth)
     later = stage.app.clock.now() + 100
@@ -148,7 +147,7 @@ async def test_what_mem9_lost_is_on_its_way_again(tmp_path: Path) -> None:
     assert told.totals.delivered == 2
     takes = Takes(stage.app.storage.journal)
     await stage.app.halt()
-    stage.app.loader.reload(
+    stage.app.parts.loader.reload(
         takes.lost([each.row for each in takes.all(0.0)], "server_restarted", 0)
     )
     lost = stage.look()
@@ -182,7 +181,7 @@ async def test_an_address_is_told_without_what_may_be_secret(tmp_path: Path) -> 
     urls = ["https://user:pw@mem9.test:8443/space/s3cret?key=1", "http://[::1]:80", "http://[", ""]
     stage = _Stage(tmp_path, lambda batch: TAKEN)
     for url in urls:
-        stage.app._endpoints.admit(url, 0.0, retry=False)
+        stage.app.parts.endpoints.admit(url, 0.0, retry=False)
     shown = [circuit.endpoint for circuit in stage.look().circuits]
     await stage.app.aclose()
 

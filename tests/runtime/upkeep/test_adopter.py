@@ -89,7 +89,7 @@ async def test_what_another_is_taking_over_is_left_to_it(
         claim.release()
     sending = Sending(tmp_path)
 
-    await sending.run_until(sending.app._adoption.first_round.is_set)
+    await sending.run_until(sending.app.parts.adoption.first_round.is_set)
 
     assert sending.sent == []
     assert len(list(journal_directory(tmp_path).glob("*.db"))) == 3
@@ -116,7 +116,7 @@ async def test_a_cancelled_adoption_lets_go_of_the_orphan(tmp_path: Path) -> Non
     left_behind(tmp_path, "b")
     sending = Sending(tmp_path)
     sending.app.start()
-    while not sending.app._adoption._open:  # noqa: ASYNC110
+    while not sending.app.parts.adoption._open:  # noqa: ASYNC110
         await asyncio.sleep(0)
     await sending.app.aclose()
     assert sending.sent == []
@@ -132,8 +132,8 @@ async def test_an_abandoned_adoption_lets_go_of_the_orphan(tmp_path: Path) -> No
     left_behind(tmp_path, *_texts("a", 2_000))
     left_behind(tmp_path, "b")
     sending = Sending(tmp_path)
-    adopting = asyncio.ensure_future(sending.app._adoption.adopt())
-    while not sending.app._adoption._open:  # noqa: ASYNC110
+    adopting = asyncio.ensure_future(sending.app.parts.adoption.adopt())
+    while not sending.app.parts.adoption._open:  # noqa: ASYNC110
         await asyncio.sleep(0)
 
     sending.app.abandon()

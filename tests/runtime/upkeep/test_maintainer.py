@@ -43,7 +43,9 @@ async def test_a_duty_that_fails_does_not_end_the_others(
     monkeypatch.setattr(Upkeep, "_look", fail)
     sending = Sending(tmp_path)
 
-    await sending.run_until(lambda: len(rounds) > 2 and sending.app._adoption.first_round.is_set())
+    await sending.run_until(
+        lambda: len(rounds) > 2 and sending.app.parts.adoption.first_round.is_set()
+    )
 
 
 async def test_a_removed_file_is_noticed_by_the_loop(tmp_path: Path) -> None:

@@ -28,7 +28,11 @@ _TABLES = {
     "batches": "batch_row",
     "takes": "batch_row",
     "jobs": "seq",
+    "holds": None,
+    "refs": None,
+    "history": "n",
 }
+_SINCE_4 = {"holds", "refs", "history"}  # an older file does not have them, and is not damaged
 # Whole branches of a table may be unreadable: looking for every number in them has an end.
 _FAILURES_MOST = 500
 _AROUND = 1 << 17  # how far beyond the known numbers to look where an end cannot be read
@@ -139,11 +143,17 @@ class _Salvage:
             self._source = source
             self._meta()
             for table, key in _TABLES.items():
+                if table in _SINCE_4 and not self._has(table):
+                    continue
                 if key is None:
                     self._insert(table, self._rows(f"SELECT * FROM {table}"))
                 else:
                     self._copy(table, key)
             self._count_by_index()
+
+    def _has(self, table: str) -> bool:
+        wanted = ("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", (table,))
+        return any(True for _ in self._rows(*wanted))
 
     def read_pages(self) -> None:
         """Copy the rows that can be found without any tree."""

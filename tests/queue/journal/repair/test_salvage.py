@@ -1,15 +1,20 @@
 """What can be read of a damaged journal is saved, and what cannot is counted."""
 
+import random
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from mem9_async.models.history import Step, StepKind
+from mem9_async.queue.circuit import Endpoints
+from mem9_async.queue.holds import Holds
 from mem9_async.queue.journal.errors import JournalForeignKey
 from mem9_async.queue.journal.repair.salvage import salvage
+from mem9_async.queue.lanes import Lanes
 from mem9_async.queue.sealing import Sealer
-from tests.queue.builders import job
+from tests.queue.builders import ENDPOINT_LIMITS, LIMITS, START, job
 from tests.queue.desk import SEALER, Desk
 
 _JOBS, _SESSIONS, _PAGE_BYTES = 600, 50, 4096
@@ -181,3 +186,23 @@ def test_what_was_delivered_is_not_counted_as_lost(full: Path) -> None:
     saved, lost = _salvaged(full)
 
     assert saved + lost == held
+
+
+def test_holds_references_and_history_are_saved_too(tmp_path: Path) -> None:
+    """What a person holds back must not be sent because the disk had a fault."""
+    desk = Desk(tmp_path / "damaged.db")
+    (first,) = desk.append(job("one").model_copy(update={"reference": "run-1"}))
+    lanes = Lanes(LIMITS, Endpoints(ENDPOINT_LIMITS, random.Random(1)))
+    Holds(desk.journal, lanes).hold(first.space_id, START)
+    job_id = bytes.fromhex(first.job_id)
+    desk.journal.history.add(Step(StepKind.REPLAYED, START), [job_id], first.lane_id)
+    desk.journal.close()
+
+    salvage(tmp_path / "damaged.db", tmp_path / "rescued.db", sealer=SEALER)
+
+    rescued = Desk(tmp_path / "rescued.db")
+    holds = Holds(rescued.journal, lanes)
+    holds.restore()
+    assert list(holds.all().values()) == [START]
+    steps, _, reference = rescued.journal.history.of(job_id)
+    assert ([step.kind for step in steps], reference) == ([StepKind.REPLAYED], "run-1")
