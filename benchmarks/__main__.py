@@ -24,10 +24,10 @@ TOOLS = ("memory_store", "memory_search")
 
 
 @asynccontextmanager
-async def stub_mem9() -> AsyncIterator[dict[int, str]]:
+async def stub_mem9(delays_ms: tuple[int, ...] = DELAYS_MS) -> AsyncIterator[dict[int, str]]:
     """Start the load target in a process of its own; yield its base URLs by delay in ms."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.stub_mem9", *map(str, DELAYS_MS)),
+        *(sys.executable, "-m", "benchmarks.stub_mem9", *map(str, delays_ms)),
         cwd=ROOT,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,

@@ -29,11 +29,15 @@ OURS, FLOOR, SYNCHRONOUS = (
     "mem9-async/bench_floor",
     "mem9-async/bench_synchronous",
 )
+SUBJECT: JsonValue = {"app_id": "app", "subject_kind": "user", "subject_id": "user"}
 TOOLS: dict[str, dict[str, JsonValue]] = {
     "memory_store": {"content": "I take tea."}, "memory_search": {"query": "tea"},
     "memory_list": {}, "memory_get": {"memory_id": "none"},
     "memory_update": {"memory_id": "none", "content": "x"},
     "memory_delete": {"memory_ids": "none"}, "memory_queue": {},
+    "memory_prepare": {"memory_context": SUBJECT, "request": {"query": "tea", "max_bytes": 512}},
+    "memory_observe": {"memory_context": SUBJECT, "request": {
+        "event_id": "run:1", "event": "user_prompt", "payload": {"text": "I take tea."}}},
 }  # fmt: skip
 
 

@@ -108,7 +108,10 @@ class App:
 
     async def prepare(self, asked: Preparation) -> Prepared:
         """Tell what is known of an agent's subject, within the time that *asked* leaves."""
-        return await self.parts.recall.prepare(asked)
+        known = await self.parts.recall.prepare(asked)
+        if known.failure is None:
+            self.parts.rotation.proven(asked.query.space)
+        return known
 
     async def validate(self, space: Space, caller_agent_id: str) -> None:
         """Make one authenticated request; a key that works sends what was held for it."""

@@ -15,8 +15,21 @@ from rich.markup import escape
 
 from mem9_async import settings as configuration
 from mem9_async.cli.queue import moving, tables, top
+from mem9_async.cli.queue.dashboard import serve as serve_page
 from mem9_async.cli.queue.delivering import deliver_what_rests
 from mem9_async.cli.queue.filters import read_filter
+from mem9_async.cli.queue.options import (
+    DataDir,
+    Ids,
+    Json,
+    OfError,
+    OfLane,
+    OfReference,
+    OfSpace,
+    Older,
+    States,
+    Yes,
+)
 from mem9_async.cli.queue.questions import count, listed, stories
 from mem9_async.cli.queue.standing import Standing, standing
 from mem9_async.cli.queue.targets import Replies, Targets
@@ -30,19 +43,6 @@ app = typer.Typer(
     help="Look into the write queue of plugins that run, and of journals that nobody has open. "
     "Exit code 0: fine; 1: something is wrong; 2: usage; 3: nothing there to talk to.",
 )
-
-DataDir = Annotated[
-    Path | None, typer.Option(help="The plugin's data directory, if it is not the default one.")
-]
-Json = Annotated[bool, typer.Option("--json", help="For programs: JSON instead of a table.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask first.")]
-Ids = Annotated[list[str] | None, typer.Argument(help="Job ids; or give a filter.")]
-States = Annotated[list[str] | None, typer.Option("--state", help="available, dead, ...")]
-OfSpace = Annotated[str | None, typer.Option("--space", help="Fingerprint (8 hex) of a space.")]
-OfLane = Annotated[str | None, typer.Option("--lane", help="Fingerprint (8 hex) of a lane.")]
-OfError = Annotated[str | None, typer.Option("--error-type", help="unavailable, rejected, ...")]
-OfReference = Annotated[str | None, typer.Option("--reference", help="As given to memory_store.")]
-Older = Annotated[float | None, typer.Option("--older-than", help="Seconds.")]
 
 
 @app.command()
@@ -226,6 +226,23 @@ def import_jobs(
         _told(str(exc), stderr=True)
         raise typer.Exit(WRONG) from exc
     _told(f"{taken} job(s) taken back; {left} left out: mem9 had taken them, or they are equal.")
+
+
+@app.command()
+def dashboard(
+    *,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0: any free one.")] = 8091,
+    token: Annotated[bool, typer.Option("--token", help="Ask for a secret here, too.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """A page that shows the queue and acts on it, for a browser on this machine."""
+    try:
+        uvloop.run(serve_page(Targets(_settings(data_dir)), host, port, token=token, say=_told))
+    except OSError as exc:
+        _usage(f"{host}:{port} cannot be used: {exc.strerror or exc}")
+    except KeyboardInterrupt:
+        pass
 
 
 def _change(

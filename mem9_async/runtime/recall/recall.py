@@ -13,7 +13,7 @@ from mem9_async.models.memory import Memory, SearchQuery, SearchResult
 from mem9_async.models.outcome import ErrorType
 from mem9_async.models.space import Space
 from mem9_async.queue.clock import Clock
-from mem9_async.queue.journal import Journal
+from mem9_async.queue.journal import Journal, JournalError
 from mem9_async.queue.journal.reports import Reports
 from mem9_async.queue.parking import Parking
 from mem9_async.runtime.recall.pending_writes import LOOKED_AT, Underway
@@ -99,8 +99,13 @@ class Recall:
             failure = str(ErrorType.READ_TIMEOUT)
         if failure is not None:
             log.warning("memory.not_recalled", error_type=failure)
-        space_id = self._addresses.find_space(query.space)
-        pending = self._pending(space_id, query, memories, None)
+        pending: tuple[PendingWrite, ...] = ()
+        try:
+            space_id = self._addresses.find_space(query.space)
+            pending = self._pending(space_id, query, memories, None)
+        except JournalError as exc:
+            # What mem9 told is worth more than a word about the disk.
+            log.error("journal.write_failed", error_type="journal_error", reason=str(exc))
         self._notices.ask(query.space, query.caller_agent_id)
         return Prepared(memories=memories, pending=pending, failure=failure)
 

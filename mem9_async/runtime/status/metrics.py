@@ -29,6 +29,7 @@ _PREFIX = "mem9_async_"
 _HEALTH = ("ok", "degraded", "failed", "not_remembering")
 _CIRCUITS = ("closed", "open", "half_open")
 _REFUSED = ("disk_full", "journal_error", "queue_full")
+_SEQUENCE = ("gap", "step_back")
 _DEAD = ("deadline_exceeded", "payload_mismatch", "rejected", "worker_crash")
 _PARKED = ("auth", "key_missing", "quota_exhausted")
 _SILENT = ("llm_failing", "no_llm", "unknown")
@@ -140,6 +141,7 @@ def _work(snapshot: StatusSnapshot) -> Iterator[Metric]:
         "Events of agents' runs whose number does not follow the one before.",
         "reason",
         work.out_of_sequence,
+        _SEQUENCE,
     )
     yield _attempts(work)
     yield _histogram("accept_duration_seconds", "Wait of a store's caller.", work.accept_s)

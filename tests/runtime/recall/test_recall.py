@@ -12,6 +12,7 @@ from mem9_async.models.errors import RequestFailed
 from mem9_async.models.memory import Memory, SearchQuery, SearchResult
 from mem9_async.models.outcome import ErrorType
 from mem9_async.models.space import Space
+from mem9_async.queue.journal import JournalError
 from mem9_async.runtime.app import App
 from mem9_async.runtime.storage.storage import open_storage
 from tests.queue.builders import failure, job
@@ -120,6 +121,7 @@ async def _found(query: SearchQuery, *, timeout_s: float) -> SearchResult:
 )
 async def test_a_run_is_prepared_with_what_is_known_here_whatever_mem9_does(
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     mem9: Callable[..., Awaitable[SearchResult]],
     shown: int,
     failed: str | None,
@@ -132,8 +134,30 @@ async def test_a_run_is_prepared_with_what_is_known_here_whatever_mem9_does(
     for each in (told, told.model_copy(update={"lane": other})):
         app.stores.accept([each])
     query = _query(space=told.lane.space, agent_id="dify", query="Good morning")
+    proven: list[Space] = []
+    monkeypatch.setattr(app.parts.rotation, "proven", proven.append)
     prepared: Prepared = await app.prepare(Preparation(query, 8_000, timeout_s=0.05))
     await app.aclose()
 
     assert [write.content for write in prepared.pending] == ["I mend bicycles"]
     assert (len(prepared.memories), prepared.failure) == (shown, failed)
+    assert proven == [query.space] * shown
+
+
+async def test_a_journal_that_cannot_be_read_does_not_hide_what_mem9_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run is prepared with what there is."""
+
+    def broken(space: Space) -> int:
+        raise JournalError("the disk broke")
+
+    app = App(quick(tmp_path), open_storage(quick(tmp_path), tmp_path))
+    app.client.search = _found  # type: ignore[method-assign, assignment]
+    with monkeypatch.context() as patched:
+        patched.setattr(app.storage.journal.addresses, "find_space", broken)
+        patched.setattr(app.parts.rotation, "proven", lambda space: None)
+        prepared = await app.prepare(Preparation(_query(), 8_000, timeout_s=5.0))
+    await app.aclose()
+
+    assert (prepared.memories, prepared.pending) == (FACTS[:1], ())

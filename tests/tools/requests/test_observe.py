@@ -1,5 +1,7 @@
 """Which event of which run, and whether it is to be kept."""
 
+from typing import Any
+
 import pytest
 
 from mem9_async.models.agent_memory import Observation
@@ -88,7 +90,7 @@ def test_a_text_is_read_as_the_object() -> None:
         ({"metadata": None, "event_id": "alone"}, "run_id_required"),
     ],
 )
-def test_what_cannot_be_an_event_is_refused(changes: dict[str, object], code: str) -> None:
+def test_what_cannot_be_an_event_is_refused(changes: dict[str, Any], code: str) -> None:
     """It was not sent by Dify's runtime, and an `accepted` would hide that."""
     with pytest.raises(InvalidRequest) as refused:
         _seen(None, **changes)
