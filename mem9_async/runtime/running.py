@@ -9,6 +9,7 @@ import structlog
 from mem9_async.boot import BOOT_ID, STARTED_AT
 from mem9_async.models.errors import RuntimeUnavailable
 from mem9_async.models.inspection import HandedOver, HandOverAsk
+from mem9_async.queue.claims import Claim
 from mem9_async.runtime.app import App
 from mem9_async.runtime.control.address import socket_path
 from mem9_async.runtime.control.control import Control
@@ -117,11 +118,11 @@ class Running:
             raise Unanswerable("the journal is being handed over already")
         self._handing_over = True
         try:
-            return await self._handed_over(old, ask)
+            return await self._handed_over(old, old.storage.claim, ask)
         finally:
             self._handing_over = False
 
-    async def _handed_over(self, old: App, ask: HandOverAsk) -> HandedOver:
+    async def _handed_over(self, old: App, claim: Claim, ask: HandOverAsk) -> HandedOver:
         await self._settled(old)
         fresh = fresh_storage(self._settings, self._working_directory, former=old.storage)
         if fresh is None:
@@ -135,19 +136,20 @@ class Running:
         new.lanes.hold(None)
         self.begin(new)
         old.storage.close()
-        self._later(self._goes_on(new, ask.boot_id, new.clock.now()))
+        self._later(self._goes_on(new, ask.boot_id, claim.path))
         self.close_later(old, self._settings.wait_timeout_ms / 1000)
         log.warning("journal.handed_over", journal_id=name, jobs=jobs)
         return HandedOver(journal=name, jobs=jobs)
 
-    async def _goes_on(self, app: App, boot_id: str, handed_over_at: float) -> None:
+    async def _goes_on(self, app: App, boot_id: str, journal: Path) -> None:
         """Deliver again once the younger process has delivered what it was given.
 
         Else what a conversation says here from now on could come before that.
         """
+        handed_over_at = app.clock.now()
         data = data_directory(self._settings.data_dir, self._working_directory)
         path = socket_path(data, boot_id)
-        if not await has_delivered(path, until=handed_over_at, now=app.clock.now):
+        if not await has_delivered(path, journal, until=handed_over_at, now=app.clock.now):
             app.storage.adopts = True  # it is gone, and what it held is nobody's
         if app.holds.everything_since is None:
             app.lanes.release(None)

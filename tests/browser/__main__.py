@@ -83,6 +83,17 @@ async def _dead(host: PluginHost, keys: dict[str, JsonValue]) -> JsonValue:
     return counts.get("dead") if isinstance(counts, dict) else None
 
 
+async def some(host: PluginHost, mem9: DevServer, number: int) -> None:
+    """So many stores more."""
+    keys: dict[str, JsonValue] = {
+        "auth_mode": "single_space",
+        "mem9_base_url": mem9.base_url,
+        "mem9_api_key": mem9.key,
+    }
+    for each in range(number):
+        await host.invoke("memory_store", {"content": f"fact {number} {each}"}, keys)
+
+
 async def stored(host: PluginHost, mem9: DevServer) -> None:
     """Two dead letters, and a few that were delivered."""
     keys: dict[str, JsonValue] = {
@@ -99,11 +110,10 @@ async def stored(host: PluginHost, mem9: DevServer) -> None:
         }
         await host.invoke("memory_store", given, keys)
     await until(lambda: _dead(host, keys), lambda dead: dead == 2, within_s=_WITHIN_S)
-    for number in range(40):
-        await host.invoke("memory_store", {"content": f"fact {number}"}, keys)
+    await some(host, mem9, 40)
 
 
-async def main(driver: str, shots: Path) -> int:
+async def main(driver: str, shots: Path, turns: int) -> int:
     """0 when everything was seen that has to be."""
     with tempfile.TemporaryDirectory(prefix="mem9_page_") as folder:
         data = Path(folder)
@@ -111,7 +121,9 @@ async def main(driver: str, shots: Path) -> int:
         async with DevServer() as mem9, PluginHost(ROOT, env) as host:
             await host.started()
             await stored(host, mem9)
-            await asyncio.sleep(12)  # the charts have a point in ten seconds
+            for number in range(turns):  # the charts have a point in ten seconds
+                await asyncio.sleep(10.5)
+                await some(host, mem9, 7 * (number % 5))
             stranger: dict[str, JsonValue] = {
                 "secret": SECRET,
                 "base_url": mem9.base_url,
@@ -135,6 +147,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="make browser", description=__doc__)
     parser.add_argument("--driver", required=True, help="a Python with Playwright")
     parser.add_argument("--shots", type=Path, help="keep the pictures there")
+    parser.add_argument("--turns", type=int, default=1, help="points in the charts")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mem9_shots_") as kept:
-        raise SystemExit(asyncio.run(main(given.driver, given.shots or Path(kept))))
+        raise SystemExit(asyncio.run(main(given.driver, given.shots or Path(kept), given.turns)))

@@ -41,8 +41,10 @@ async def _ask(path: Path, request: HandOverAsk) -> None:
     log.info("journal.taken_from_sibling", boot=path.stem, reason=str(told))
 
 
-async def has_delivered(path: Path, *, until: float, now: Callable[[], float]) -> bool:
-    """Wait until the process at *path* holds nothing more that was accepted before *until*.
+async def has_delivered(
+    path: Path, journal: Path, *, until: float, now: Callable[[], float]
+) -> bool:
+    """Wait until the process at *path* has delivered all of *journal*, accepted before *until*.
 
     What waits for something outside is not waited for, and nothing for more than a minute. False
     when the process is gone: then what it held is anybody's.
@@ -56,7 +58,12 @@ async def has_delivered(path: Path, *, until: float, now: Callable[[], float]) -
             return False
         except (client.NotDone, TimeoutError):
             return True
-        if not JobPage.model_validate(told).jobs:
+        # While the file is there, it has not been taken over whole.
+        if not JobPage.model_validate(told).jobs and not _is_there(journal):
             return True
         await asyncio.sleep(_LOOK_EVERY_S)
     return True
+
+
+def _is_there(journal: Path) -> bool:
+    return journal.exists()
