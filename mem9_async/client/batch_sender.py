@@ -98,6 +98,8 @@ class Delivery:
                 return None
             if any(_is_same(memory, pinned) for memory in body.memories):
                 return True
+            if body.cut_short:
+                return None
             if len(body.memories) < _PAGE:
                 return False
         return None

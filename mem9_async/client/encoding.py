@@ -92,9 +92,9 @@ def encode(body: JsonValue) -> bytes:
     return to_json(body, inf_nan_mode="null")
 
 
-def search_params(query: SearchQuery) -> dict[str, str]:
-    """The parameters of a recall: more than wanted, because the ranking happens here."""
-    wanted = max(1, query.limit) * RECALL_FACTOR
+def search_params(query: SearchQuery, *, factor: int = RECALL_FACTOR) -> dict[str, str]:
+    """The parameters of a recall: *factor* times what is wanted, as the ranking happens here."""
+    wanted = max(1, query.limit) * factor
     params = {"q": query.query, "limit": str(min(wanted, RECALL_MAX))}
     if query.session_id:
         params["session_id"] = query.session_id

@@ -43,7 +43,8 @@ class Evidence:
             )
         )  # fmt: skip
         body = parse_list(answer.body) if answer is not None and answer.whole else None
-        if answer is None or body is None:
+        # What is missing from a part may be there all the same.
+        if answer is None or body is None or body.cut_short:
             return None
         ahead_s = self._ahead_s(answer)
         return [fact for each in body.memories if (fact := _fact(each, ahead_s)) is not None]

@@ -12,7 +12,7 @@ from mem9_async.client.urls import read_headers, write_headers
 from mem9_async.client.wire import DeletedBody, MemoryBody, parse, parse_list
 from mem9_async.models.errors import NotFound, PartlyDeleted, RequestFailed, VersionConflict
 from mem9_async.models.memory import Deletion, ListQuery, Memory, MemoryChange, MemoryPage
-from mem9_async.models.outcome import Meter
+from mem9_async.models.outcome import Meter, Outcome
 from mem9_async.models.space import Space
 
 _NO_ID = frozenset({"", ".", ".."})  # as a path segment each would name something else
@@ -59,6 +59,7 @@ class Memories:
             limit=query.limit,
             offset=offset,
             notice=success_notice(body, answer.key),
+            warnings=body.cut_short,
         )
 
     async def get(self, space: Space, caller_agent_id: str, memory_id: str) -> Memory:
@@ -89,7 +90,7 @@ class Memories:
                 actual=current.version,
             )
         headers = write_headers(space, caller_agent_id)
-        if current.version:
+        if current.version and current.version > 0:
             headers["If-Match"] = str(current.version)
         content = current.content if change.content is None else change.content
         request = Request(
@@ -102,11 +103,10 @@ class Memories:
         try:
             return await self._one(request, Meter.WRITE)
         except RequestFailed as exc:
-            if exc.outcome.http_status != 412:
+            told = _conflict(exc.outcome)
+            if told is None:
                 raise
-            raise VersionConflict(
-                "The memory was changed by someone else in between; read it again.", actual=None
-            ) from exc
+            raise VersionConflict(told, actual=None) from exc
 
     async def delete(self, space: Space, caller_agent_id: str, ids: tuple[str, ...]) -> Deletion:
         """Delete the memories with these ids; say how many there were.
@@ -153,6 +153,14 @@ class Memories:
         if body is None or body.content is None:
             raise unreadable(answer)
         return memory(body)
+
+
+def _conflict(outcome: Outcome) -> str | None:
+    if outcome.http_status == 412:
+        return "The memory was changed by someone else in between; read it again."
+    if outcome.error_code == "if_match_invalid":
+        return "mem9 could not compare the memory's version, so nothing was changed; read it again."
+    return None
 
 
 def _memory_url(space: Space, memory_id: str) -> URL:

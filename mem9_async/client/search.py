@@ -3,12 +3,12 @@
 import asyncio
 import random
 
-from mem9_async.client.encoding import search_params
+from mem9_async.client.encoding import RECALL_FACTOR, search_params
 from mem9_async.client.mapping import found, ranked
 from mem9_async.client.pool import SEARCH_BODY_MAX, Request, Response
 from mem9_async.client.reader import Asker, addresses_of, unreadable
 from mem9_async.client.responses.notices import spoken_notice, usage_notice
-from mem9_async.client.search_retry import pause_s
+from mem9_async.client.search_retry import is_too_slow, pause_s
 from mem9_async.client.urls import read_headers
 from mem9_async.client.wire import parse_list
 from mem9_async.models.errors import RequestFailed
@@ -26,10 +26,11 @@ async def search(asker: Asker, query: SearchQuery, *, timeout_s: float) -> Searc
     began = clock()
     deadline = began + timeout_s
     tries = 0
+    factor = RECALL_FACTOR
     while True:
         tries += 1
         try:
-            answer = await _recall(asker, query, timeout_s=deadline - clock())
+            answer = await _recall(asker, query, factor, timeout_s=deadline - clock())
         except RequestFailed as exc:
             pause = pause_s(
                 exc.outcome,
@@ -39,17 +40,19 @@ async def search(asker: Asker, query: SearchQuery, *, timeout_s: float) -> Searc
             )
             if pause is None:
                 raise
+            if is_too_slow(exc.outcome):
+                factor = 1
             await asyncio.sleep(pause)
         else:
             return _result(answer, query, attempts=tries, elapsed_s=clock() - began)
 
 
-async def _recall(asker: Asker, query: SearchQuery, *, timeout_s: float) -> Response:
+async def _recall(asker: Asker, query: SearchQuery, factor: int, *, timeout_s: float) -> Response:
     request = Request(
         method="GET",
         url=addresses_of(query.space.base_url).memories,
         headers=read_headers(query.space, query.caller_agent_id),
-        params=search_params(query),
+        params=search_params(query, factor=factor),
         body_max=SEARCH_BODY_MAX,
     )
     return await asker.ask(request, meter=Meter.RECALL, timeout_s=timeout_s)
@@ -71,4 +74,5 @@ def _result(
         usage_notice=usage_notice(body),
         attempts=attempts,
         elapsed_s=elapsed_s,
+        warnings=body.cut_short,
     )

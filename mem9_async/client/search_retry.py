@@ -1,6 +1,6 @@
 """Whether, and when, a failed search is worth another try within its deadline. Pure."""
 
-from mem9_async.models.outcome import ErrorType, Outcome
+from mem9_async.models.outcome import MEMORY_LIST_BUDGET, RECALL_DEADLINE, ErrorType, Outcome
 
 MORE_TRIES = 2
 _FIRST_S = 0.1
@@ -21,7 +21,9 @@ _MAY_PASS = frozenset(
         ErrorType.RATE_LIMITED,
     }
 )
-_NEEDS_A_PERSON = frozenset({"invalid_url", "proxy_auth_required", "chain_auth_unavailable"})
+_NEEDS_A_PERSON = frozenset(
+    {"invalid_url", "proxy_auth_required", "chain_auth_unavailable", MEMORY_LIST_BUDGET}
+)
 
 
 def pause_s(outcome: Outcome, *, tries: int, left_s: float, jitter: float) -> float | None:
@@ -30,7 +32,8 @@ def pause_s(outcome: Outcome, *, tries: int, left_s: float, jitter: float) -> fl
     *tries* were made, *left_s* seconds remain of the deadline, *jitter* (0-1) spreads the
     pause. A Retry-After is the least that is waited; one that does not fit ends it.
     """
-    if tries > MORE_TRIES or not _may_pass(outcome):
+    most = 1 if is_too_slow(outcome) else MORE_TRIES
+    if tries > most or not _may_pass(outcome):
         return None
     pause = _FIRST_S * _FACTOR ** (tries - 1) * jitter
     if outcome.error_type is ErrorType.RATE_LIMITED and outcome.retry_after_s is None:
@@ -38,6 +41,11 @@ def pause_s(outcome: Outcome, *, tries: int, left_s: float, jitter: float) -> fl
     if outcome.retry_after_s is not None:
         pause += outcome.retry_after_s
     return pause if pause + _ROOM_S < left_s else None
+
+
+def is_too_slow(outcome: Outcome) -> bool:
+    """Whether mem9 could not gather as much in its time: fewer rows may do."""
+    return outcome.error_code == RECALL_DEADLINE
 
 
 def _may_pass(outcome: Outcome) -> bool:

@@ -59,6 +59,10 @@ def _texts(value: object) -> object:
     return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
 
 
+def _flag(value: object) -> bool:
+    return value is True
+
+
 def _checked[N: (int, float)](value: N | None) -> N | None:
     if not is_finite(value):
         raise ValueError("beyond any float")
@@ -69,6 +73,7 @@ Text = Annotated[str | None, BeforeValidator(_text)]
 Number = Annotated[int | float | None, BeforeValidator(_number)]
 Integer = Annotated[int | None, BeforeValidator(_integer)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
 AsObject = BeforeValidator(_object)
 AsObjects = BeforeValidator(_objects)
 
@@ -249,13 +254,28 @@ class _PlainMemoryBody(MemoryBody):
 _plain_memories = TypeAdapter(list[_PlainMemoryBody])
 
 
+class WarningBody(Body):
+    """What was cut short in a recall, and in which part of it."""
+
+    code: Text = None
+    branch: Text = None
+
+
 class ListBody(SuccessBody):
-    """The answer to a list or a recall."""
+    """The answer to a list or a recall. `partial`: there may be more than was gathered."""
 
     memories: Annotated[tuple[MemoryBody, ...], AsObjects] = ()
     total: Integer = None
     limit: Integer = None
     offset: Integer = None
+    partial: Flag = False
+    warnings: Annotated[tuple[WarningBody, ...], AsObjects] = ()
+
+    @property
+    def cut_short(self) -> tuple[str, ...]:
+        """The codes of what was cut short; empty only where nothing was."""
+        told = dict.fromkeys(warning.code for warning in self.warnings if warning.code)
+        return tuple(told) or (("partial",) if self.partial else ())
 
 
 class ProcessBody(SuccessBody):

@@ -66,7 +66,8 @@ class SearchResult(BaseModel):
     `available` counts what mem9 returned before the cut. `attempts` counts recalls made
     (each one is metered); `effective_query` is the one whose result this is. `notice` are
     mem9's words, `usage_notice` ours about the usage it told. `second` says how a second search
-    was made that the caller had allowed: in other words, or past mem9's cut-off.
+    was made that the caller had allowed: in other words, or past mem9's cut-off. `warnings` are
+    mem9's codes for what it cut short; not empty, what is missing here may be there all the same.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -80,6 +81,12 @@ class SearchResult(BaseModel):
     elapsed_s: float = 0.0
     pending: tuple[PendingWrite, ...] = ()
     second: Literal["reworded", "widened"] | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def partial(self) -> bool:
+        """Whether mem9 looked through a part only."""
+        return bool(self.warnings)
 
 
 class ListQuery(BaseModel):
@@ -98,7 +105,7 @@ class ListQuery(BaseModel):
 
 
 class MemoryPage(BaseModel):
-    """One page; `total` counts the whole list."""
+    """One page; `total` counts the whole list. `warnings` as in a SearchResult."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -107,6 +114,7 @@ class MemoryPage(BaseModel):
     limit: int
     offset: int
     notice: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class MemoryChange(BaseModel):

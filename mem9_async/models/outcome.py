@@ -46,6 +46,13 @@ class ErrorType(StrEnum):
 OF_ONE_SPACE = frozenset({"tenant_db_unavailable", "chain_node_unavailable", "decrypt_failed"})
 
 
+#: The code of a space whose quota mem9 is still counting: nothing was done.
+QUOTA_BUSY = "runtime_usage_busy"
+#: Codes of a recall that asks for more than mem9 can gather: in rows, and in time.
+MEMORY_LIST_BUDGET = "memory_list_budget_exceeded"
+RECALL_DEADLINE = "recall_deadline_exceeded"
+
+
 class Confirmation(StrEnum):
     """What a success means. Never more: mem9's 202 is acceptance, not storage."""
 

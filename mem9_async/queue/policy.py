@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mem9_async.models.memory import KeyState
-from mem9_async.models.outcome import OF_ONE_SPACE, ErrorType, Outcome
+from mem9_async.models.outcome import OF_ONE_SPACE, QUOTA_BUSY, ErrorType, Outcome
 
 
 class Move(StrEnum):
@@ -181,6 +181,9 @@ class Policy:
             case _ if outcome.error_code in OF_ONE_SPACE:
                 # One tenant's database is away, the server is not: its other spaces go on.
                 move, wait, health = Move.PARK, Wait.TENANT, Health.ALIVE
+            case ErrorType.RATE_LIMITED if outcome.error_code == QUOTA_BUSY:
+                # One space's quota is being counted: nothing speaks for sending less elsewhere.
+                health = Health.ALIVE
             case ErrorType.SERVER_ERROR:
                 move = self._suspect(situation)
             case ErrorType.AUTH if situation.key_state in _LOOKUP_FAILED:

@@ -240,6 +240,18 @@ async def test_a_list_that_cannot_be_read_leaves_it_open(
     assert await client.holds_pinned(batch(BERLIN)) is None
 
 
+async def test_a_list_that_was_cut_short_proves_nothing(
+    client: Mem9Client, mem9: MockedMem9
+) -> None:
+    """What is missing from it may be there; what is in it is."""
+    mem9.answers("GET", MEMORIES, 200, {"memories": [], "partial": True})
+    found: JsonValue = {"content": "Berlin", "tags": ["a", "b"]}
+    mem9.answers("GET", MEMORIES, 200, {"memories": [found], "partial": True})
+
+    assert await client.holds_pinned(batch(BERLIN)) is None
+    assert await client.holds_pinned(batch(BERLIN)) is True
+
+
 async def test_whether_turns_are_held_cannot_be_looked_up(
     client: Mem9Client, mem9: MockedMem9
 ) -> None:

@@ -106,3 +106,10 @@ async def _post(server: DevServer, body: bytes) -> None:
         headers = {"X-API-Key": server.key, "X-Mnemo-Agent-Id": "dify"}
         async with session.post(url, data=body, headers=headers) as answer:
             assert answer.status == 200
+
+
+async def test_a_list_that_was_cut_short_is_no_evidence(evidence: Evidence) -> None:
+    """A fact that is missing from it may be there."""
+    answer = http(200, b'{"memories": [], "partial": true}')
+    async with peer(says(answer)) as server:
+        assert await evidence.newest_facts(space(server.url), "dify") is None

@@ -200,6 +200,30 @@ async def test_a_change_in_between_is_a_conflict(client: Mem9Client, mem9: Mocke
         await update(client, content="new")
 
 
+async def test_a_version_that_mem9_cannot_compare_is_a_conflict(
+    client: Mem9Client, mem9: MockedMem9
+) -> None:
+    """Nothing was written."""
+    mem9.answers("GET", ONE, 200, MEMORY)
+    mem9.answers("PUT", ONE, 400, {"error": "If-Match: must be a positive integer memory version"})
+
+    with pytest.raises(VersionConflict, match="nothing was changed"):
+        await update(client, content="new")
+
+
+@pytest.mark.parametrize("version", [0, -1])
+async def test_a_version_that_is_none_is_not_sent(
+    client: Mem9Client, mem9: MockedMem9, version: int
+) -> None:
+    """A server that compares would refuse the whole change."""
+    mem9.answers("GET", ONE, 200, {"id": "m1", "content": "x", "version": version})
+    mem9.answers("PUT", ONE, 200, MEMORY)
+
+    await update(client, content="new")
+
+    assert "If-Match" not in mem9.sent[1].headers
+
+
 async def test_a_memory_that_goes_in_between_is_not_found(
     client: Mem9Client, mem9: MockedMem9
 ) -> None:

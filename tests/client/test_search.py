@@ -268,3 +268,88 @@ async def test_a_rate_limit_without_a_hint_is_waited_out(
 
     assert (await client.search(search_query())).attempts == 2
     assert [0.5 <= each <= 2.0 for each in waited] == [True]
+
+
+TOO_SLOW: JsonValue = {
+    "code": "recall_server_deadline_exceeded",
+    "error": "recall request deadline exceeded",
+}
+
+
+async def test_what_mem9_could_not_gather_in_time_is_asked_for_once_more_and_smaller(
+    client: Mem9Client, mem9: MockedMem9
+) -> None:
+    """Three times the limit were too much; the limit itself may do."""
+    mem9.answers("GET", MEMORIES, 504, TOO_SLOW)
+    mem9.answers("GET", MEMORIES, 200, {"memories": ROWS, "total": 5})
+
+    result = await client.search(search_query(limit=10))
+
+    assert [sent.params["limit"] for sent in mem9.sent] == ["30", "10"]
+    assert result.attempts == 2
+    assert len(result.memories) == 5
+
+
+async def test_a_recall_that_stays_too_slow_is_asked_for_twice(
+    client: Mem9Client, mem9: MockedMem9
+) -> None:
+    """Not three times, as a gateway's trouble is."""
+    mem9.answers("GET", MEMORIES, 504, TOO_SLOW, repeat=True)
+
+    outcome = await refusal(client)
+
+    assert outcome.error_code == "recall_deadline_exceeded"
+    assert len(mem9.sent) == 2
+
+
+async def test_a_search_that_gathers_too_much_is_not_repeated(
+    client: Mem9Client, mem9: MockedMem9
+) -> None:
+    """It would gather as much again."""
+    body: JsonValue = {
+        "error": "all-types memory list budget exceeded",
+        "code": "memory_list_budget_exceeded",
+    }
+    mem9.answers("GET", MEMORIES, 422, body, repeat=True)
+
+    outcome = await refusal(client)
+
+    assert outcome.error_code == "memory_list_budget_exceeded"
+    assert len(mem9.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "warnings"),
+    [
+        ({}, ()),
+        ({"partial": False, "warnings": []}, ()),
+        ({"partial": "odd", "warnings": "odd"}, ()),
+        ({"partial": True}, ("partial",)),
+        ({"partial": True, "warnings": [{"branch": "insight"}, 7]}, ("partial",)),
+        (
+            {
+                "partial": True,
+                "warnings": [
+                    {"code": "recall_branch_deadline_exceeded", "branch": "insight"},
+                    {"code": "recall_branch_deadline_exceeded", "branch": "session"},
+                ],
+            },
+            ("recall_branch_deadline_exceeded",),
+        ),
+        (
+            {"warnings": [{"code": "fts_candidate_budget_exhausted"}]},
+            ("fts_candidate_budget_exhausted",),
+        ),
+    ],
+)
+async def test_what_was_cut_short_is_told(
+    client: Mem9Client, mem9: MockedMem9, more: JsonValue, warnings: tuple[str, ...]
+) -> None:
+    """Each code once; a part without a code is one all the same."""
+    assert isinstance(more, dict)
+    mem9.answers("GET", MEMORIES, 200, {"memories": [], "total": 0, **more})
+
+    result = await client.search(search_query())
+
+    assert result.warnings == warnings
+    assert result.partial == bool(warnings)

@@ -66,6 +66,9 @@ TABLE = [
     Row(ErrorType.TOO_LARGE, Move.SPLIT, Move.BURY, Health.ALIVE, _AT_ONCE, 413),
     Row(ErrorType.RATE_LIMITED, Move.PAUSE, Move.PAUSE, Health.SLOWED, _PAUSE, 429),
     Row(ErrorType.SERVER_ERROR, Move.RETRY, Move.RETRY, Health.FAILED, _BACKOFF, 500),
+    Row(ErrorType.REQUEST_TIMEOUT, Move.RETRY, Move.RETRY, Health.ALIVE, _BACKOFF, 499),
+    Row(ErrorType.REJECTED, Move.SPLIT, Move.BURY, Health.ALIVE, _AT_ONCE, 422),
+    Row(ErrorType.CONFLICT, Move.PARK, Move.PARK, Health.ALIVE, _FIXED_SLOW, 412),
     Row(ErrorType.UNAVAILABLE, Move.RETRY, Move.RETRY, Health.FAILED, _BACKOFF, 503),
     Row(
         ErrorType.GATEWAY_TIMEOUT,
@@ -409,3 +412,19 @@ def test_every_decision_can_be_carried_out(
     assert 0.0 <= decision.after_s <= WAITS.park_quota_max_s
     if decision.move is Move.BURY:
         assert decision.after_s == 0.0
+
+
+def test_a_quota_that_is_being_counted_slows_nobody_else() -> None:
+    """Only the space waits, for as long as it is told."""
+    busy = Outcome(
+        error_type=ErrorType.RATE_LIMITED,
+        error_code="runtime_usage_busy",
+        http_status=429,
+        retry_after_s=7.0,
+    )
+
+    decision = _policy().decide(busy, _situation())
+
+    assert (decision.move, decision.health) == (Move.PAUSE, Health.ALIVE)
+    assert decision.after_s >= 7.0
+    assert not decision.costs_attempt

@@ -1,21 +1,26 @@
-"""What mem9's error texts mean, as data (docs/reference/mem9-api.md, 1, 3, 6 and 7)."""
+"""What mem9's error texts mean, as data.
+
+Sources: docs/reference/mem9-api.md, 1, 3, 6 and 7; docs/reference/mem9-newer.md, 2.
+"""
 
 from dataclasses import dataclass
 
-from mem9_async.models.outcome import ErrorType
+from mem9_async.models.outcome import MEMORY_LIST_BUDGET, QUOTA_BUSY, RECALL_DEADLINE, ErrorType
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """A text that mem9 is known to send with `status`; it overrides what the status says.
 
-    `text` is lower case and occurs anywhere in the error; `error_type` None keeps the status's.
+    `text` is lower case and occurs anywhere in the error or in the code that stands beside it;
+    None in `error_type` or `maybe_sent` keeps the status's.
     """
 
     status: int
     text: str
     code: str
     error_type: ErrorType | None = None
+    maybe_sent: bool | None = None
 
 
 MEANINGS = (
@@ -28,14 +33,28 @@ MEANINGS = (
     Meaning(400, "tags: too many", "too_many_tags"),
     Meaning(400, "ids: ", "invalid_ids"),
     Meaning(400, "provisioning", "provisioning_unavailable"),
+    Meaning(400, "appid: ", "app_id_invalid"),
+    Meaning(400, "created_after: ", "window_invalid"),
+    Meaning(400, "created_before: ", "window_invalid"),
+    Meaning(400, "if-match: ", "if_match_invalid"),
+    Meaning(400, "metadata.external_provenance: ", "metadata_reserved"),
+    Meaning(400, "tenant api key required", "tenant_key_required"),
+    # Several jobs are one payload there, so that halves may fit.
+    Meaning(400, "canonical ingest payload exceeds", "payload_too_large", ErrorType.TOO_LARGE),
+    Meaning(400, "finite json values", "metadata_not_finite"),
     Meaning(401, "x-api-key", "missing_api_key"),
     Meaning(403, "tenant is not active", "tenant_inactive"),
     Meaning(404, "tenant not found", "tenant_not_found", ErrorType.AUTH),
     Meaning(404, "key not found", "key_not_found", ErrorType.AUTH),
     Meaning(409, "schema incompatible", "schema_incompatible"),
+    Meaning(422, "memory_list_budget_exceeded", MEMORY_LIST_BUDGET),
+    Meaning(422, "memory list budget exceeded", MEMORY_LIST_BUDGET),
+    # The quota service is busy; nothing was done, and a moment later it may be.
+    Meaning(429, "runtime usage rate limited", QUOTA_BUSY),
     Meaning(429, "rate limit exceeded", "rate_limit_exceeded"),
     Meaning(429, "cluster quota exhausted", "cluster_quota_exhausted", ErrorType.QUOTA_EXHAUSTED),
     Meaning(500, "ingest reconciliation failed", "ingest_reconciliation_failed"),
+    Meaning(500, "content reconciliation failed", "content_reconciliation_failed"),
     Meaning(500, "failed to decrypt tenant credentials", "decrypt_failed"),
     Meaning(500, "auth backend unavailable", "auth_backend_unavailable"),
     Meaning(500, "internal server error", "internal_error"),
@@ -45,7 +64,11 @@ MEANINGS = (
     Meaning(503, "space chain auth unavailable", "chain_auth_unavailable"),
     Meaning(503, "runtime usage unavailable", "runtime_usage_unavailable"),
     Meaning(503, "write conflict", "write_conflict"),
+    Meaning(503, "durable ingest enqueue failed", "ingest_enqueue_failed", maybe_sent=False),
+    Meaning(503, "webhook service unavailable", "webhooks_unavailable"),
     Meaning(504, "sync ingest timed out", "sync_timeout"),
+    Meaning(504, "recall_server_deadline_exceeded", RECALL_DEADLINE),
+    Meaning(504, "recall request deadline exceeded", RECALL_DEADLINE),
 )
 
 
@@ -78,6 +101,8 @@ STATUSES = {
     425: Status(ErrorType.REQUEST_TIMEOUT, maybe_sent=True),
     429: Status(ErrorType.RATE_LIMITED),
     431: Status(ErrorType.TOO_LARGE),
+    # Said of a request that we, or a proxy on the way, gave up on.
+    499: Status(ErrorType.REQUEST_TIMEOUT, maybe_sent=True, code="client_closed_request"),
     500: Status(ErrorType.SERVER_ERROR, maybe_sent=True),
     501: Status(ErrorType.REJECTED, code="not_supported"),
     502: Status(ErrorType.UNAVAILABLE, maybe_sent=True),

@@ -10,7 +10,12 @@ from datetime import UTC, datetime
 
 from mem9_async.client.pool import Response
 from mem9_async.client.redaction import without_key
-from mem9_async.client.responses.error_catalogue import status_meaning, text_meaning
+from mem9_async.client.responses.error_catalogue import (
+    Meaning,
+    Status,
+    status_meaning,
+    text_meaning,
+)
 from mem9_async.client.responses.notices import success_notice
 from mem9_async.client.responses.quota_denials import STATUSES, is_denied, read_denial, window_s
 from mem9_async.client.retry_after import retry_after_s
@@ -77,7 +82,7 @@ def of_refusal(
     error_type = (meaning and meaning.error_type) or status.error_type
     return Outcome(
         error_type=error_type,
-        maybe_sent=status.maybe_sent,
+        maybe_sent=_maybe_sent(meaning, status),
         http_status=answer.status,
         error=FAILED,
         error_code=meaning.code if meaning else status.code or _not_found_code(answer, body),
@@ -185,10 +190,16 @@ def _shown(denial: QuotaDenial, key: str) -> QuotaDenial:
 
 
 def _error_text(body: ErrorBody | None, raw: bytes) -> str:
-    """mem9's own words: its JSON's `error`, or the start of a body that is no JSON."""
+    """mem9's own words and code: of its JSON, else the start of a body that is none."""
     if body is not None:
-        return body.error or body.message or ""
+        return " ".join(part for part in (body.error or body.message, body.code) if part)
     return raw[:DETAIL_MAX].decode("utf-8", "ignore")
+
+
+def _maybe_sent(meaning: Meaning | None, status: Status) -> bool:
+    if meaning is None or meaning.maybe_sent is None:
+        return status.maybe_sent
+    return meaning.maybe_sent
 
 
 def _not_found_code(answer: Response, body: ErrorBody | None) -> str | None:

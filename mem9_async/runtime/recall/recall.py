@@ -61,7 +61,9 @@ class Recall:
         started = time.monotonic()
         result = await self._client.search(query, timeout_s=self._timeout_s)
         left_s = self._timeout_s - (time.monotonic() - started)
-        if not result.memories and second is not None and left_s > _WORTH_A_RETRY_S:
+        # A part that was cut short is no finding: other words would be cut short as well.
+        nothing = not result.memories and not result.partial
+        if nothing and second is not None and left_s > _WORTH_A_RETRY_S:
             result = await self._again(query, second, result, left_s)
         space_id = self._addresses.find_space(query.space)
         pending = (
@@ -93,6 +95,8 @@ class Recall:
             async with asyncio.timeout(asked.timeout_s):
                 found = await self._client.search(query, timeout_s=asked.timeout_s)
             memories = found.memories
+            if found.partial and not memories:
+                failure = "recall_partial"
         except RequestFailed as exc:
             failure = str(exc.outcome.error_type or exc.code)
         except TimeoutError:

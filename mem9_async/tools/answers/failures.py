@@ -8,7 +8,13 @@ from mem9_async.models.errors import (
     RequestFailed,
     RuntimeUnavailable,
 )
-from mem9_async.models.outcome import ErrorType, Outcome, QuotaDenial
+from mem9_async.models.outcome import (
+    MEMORY_LIST_BUDGET,
+    RECALL_DEADLINE,
+    ErrorType,
+    Outcome,
+    QuotaDenial,
+)
 from mem9_async.tools.answers.base import Failure, Quota, QuotaAction, Reason, Retry
 
 REQUEST_FAILED = "mem9 request failed"
@@ -16,6 +22,13 @@ _DENIED_WAIT_S = 60.0  # mem9's post-quota window, where it names no wait
 _LIMITER_WAIT_S = 1.0  # mem9's limiter refills within a second, and names no wait
 _NO_ROUTE = "route_not_found"
 _TOO_LARGE = "answer_too_large"
+#: Codes of mem9's whose words say less than what can be done about them.
+_SENTENCES = {
+    MEMORY_LIST_BUDGET: "mem9 has more memories than it gathers for one search of all kinds: "
+    "choose a memory_type, or narrow the search with tags or a session.",
+    RECALL_DEADLINE: "mem9 could not finish the search in its own time: search with a shorter "
+    "phrase, or for one memory_type.",
+}
 _ADDRESS_TOO_LONG = (414, 431)
 
 #: error_type -> what a caller can make of it, and whether the same call may succeed later.
@@ -88,6 +101,14 @@ def of_outcome(outcome: Outcome) -> Failure:
             status_code=outcome.http_status,
             detail=outcome.detail,
             retry=Retry(reason="invalid_request", retryable=False),
+        )
+    if (sentence := _SENTENCES.get(outcome.error_code or "")) is not None:
+        return Failure(
+            error=sentence,
+            code=outcome.error_code,
+            status_code=outcome.http_status,
+            detail=outcome.detail,
+            retry=Retry(reason=reason, retryable=retryable),
         )
     answered = outcome.http_status is not None and error_type is not ErrorType.INVALID_RESPONSE
     told = outcome.error_code in key_check.CODES

@@ -49,6 +49,8 @@ class ListAnswer(Answer):
     offset: int | None = None
     next_offset: int | None = None
     message: str | None = None
+    partial: bool | None = None
+    warnings: tuple[str, ...] | None = None
 
 
 class GetAnswer(Answer):
@@ -91,6 +93,8 @@ def listed(page: MemoryPage) -> ListAnswer:
         offset=page.offset,
         next_offset=seen if count and seen < page.total else None,
         message=page.notice,
+        partial=True if page.warnings else None,
+        warnings=page.warnings or None,
     )
 
 

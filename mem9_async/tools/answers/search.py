@@ -13,6 +13,14 @@ from mem9_async.tools.answers.prompt_context import prompt_context
 from mem9_async.tools.answers.retry_hint import retry_sentence
 
 LOW_SCORE = 0.3
+PARTIAL = (
+    "mem9 looked through a part of the memories only: what is missing here may be remembered all "
+    "the same."
+)
+PARTIAL_EMPTY = (
+    "mem9 looked through a part of the memories only, which does not mean that nothing is "
+    "remembered; try again once with a shorter phrase, or go on without it."
+)
 _PENDING_AFTER_S = 30.0  # mem9 takes seconds to minutes; nothing shorter is worth a metered recall
 
 
@@ -66,6 +74,8 @@ class SearchAnswer(Answer):
     pending: tuple[Pending, ...] | None = None
     context: str | None = None
     attempts: int | None = None
+    partial: bool | None = None
+    warnings: tuple[str, ...] | None = None
 
     def as_json(self) -> dict[str, JsonValue]:
         """Return the JSON object; a memory's session is worth its length only to who asked for one.
@@ -114,7 +124,7 @@ def found(query: SearchQuery, result: SearchResult) -> SearchAnswer:
         memories=tuple(_found(memory) for memory in result.memories),
         result_count=count or None,
         total=count,
-        message=result.notice,
+        message=_message(result),
         retry_hint=_sentence(retry, result) if retry else _done(result),
         retry=retry,
         pending=tuple(
@@ -129,6 +139,8 @@ def found(query: SearchQuery, result: SearchResult) -> SearchAnswer:
         or None,
         context=prompt_context(result.memories),
         attempts=result.attempts if result.attempts > 1 else None,
+        partial=result.partial or None,
+        warnings=result.warnings or None,
     )
 
 
@@ -155,6 +167,8 @@ def _retry(query: SearchQuery, result: SearchResult) -> Retry | None:
         for suggestion in suggest_queries(query.query)
         if suggestion != result.effective_query
     )
+    if _is_unsaid(result):
+        return Retry(reason="timeout", retryable=True, suggested_queries=suggested)
     if result.pending:
         moving = any(write.state is not JobState.PARKED for write in result.pending)
         return Retry(
@@ -171,7 +185,20 @@ def _retry(query: SearchQuery, result: SearchResult) -> Retry | None:
     )
 
 
+def _message(result: SearchResult) -> str | None:
+    partial = result.partial and not _is_unsaid(result)
+    told = (result.notice, PARTIAL if partial else None)
+    return " ".join(part for part in told if part) or None
+
+
+def _is_unsaid(result: SearchResult) -> bool:
+    """Whether there is nothing to show, and mem9 has not said that there is nothing."""
+    return result.partial and not (result.memories or result.pending)
+
+
 def _sentence(retry: Retry, result: SearchResult) -> str:
+    if _is_unsaid(result):
+        return PARTIAL_EMPTY
     if not retry.retryable and retry.reason != "pending_writes":
         how = "by a wider search" if result.second == "widened" else "in other words"
         return f"Nothing better was found {how} either; do not search again, go on without."

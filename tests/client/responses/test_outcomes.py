@@ -191,6 +191,50 @@ ROWS: list[tuple[int, JsonValue | bytes, ErrorType, bool, str | None]] = [
     (400, error("ids: required"), E.REJECTED, False, "invalid_ids"),
     (400, error("provisioning not configured"), E.REJECTED, False, "provisioning_unavailable"),
     (400, error("body: content mode does not accept mode"), E.REJECTED, False, None),
+    (400, error("appId: too long (max 100)"), E.REJECTED, False, "app_id_invalid"),
+    (
+        400,
+        error("created_after: must be an RFC3339 timestamp"),
+        E.REJECTED,
+        False,
+        "window_invalid",
+    ),
+    (
+        400,
+        error("created_before: must be an RFC3339 timestamp"),
+        E.REJECTED,
+        False,
+        "window_invalid",
+    ),
+    (
+        400,
+        error("If-Match: must be a positive integer memory version"),
+        E.REJECTED,
+        False,
+        "if_match_invalid",
+    ),
+    (
+        400,
+        error("metadata.external_provenance: one user message is required"),
+        E.REJECTED,
+        False,
+        "metadata_reserved",
+    ),
+    (400, error("tenant API key required"), E.REJECTED, False, "tenant_key_required"),
+    (
+        400,
+        error("body: canonical ingest payload exceeds 1048576 bytes"),
+        E.TOO_LARGE,
+        False,
+        "payload_too_large",
+    ),
+    (
+        400,
+        error("metadata: metadata must contain finite JSON values"),
+        E.REJECTED,
+        False,
+        "metadata_not_finite",
+    ),
     (400, b"", E.BLOCKED, False, "blocked"),
     (400, HTML, E.BLOCKED, False, "blocked"),
     (401, error("missing or malformed X-API-Key"), E.AUTH, False, "missing_api_key"),
@@ -225,13 +269,36 @@ ROWS: list[tuple[int, JsonValue | bytes, ErrorType, bool, str | None]] = [
     (415, b"", E.BLOCKED, False, "blocked"),
     (418, b"", E.BLOCKED, False, "blocked"),
     (422, error("x"), E.REJECTED, False, None),
+    (
+        422,
+        error("all-types memory list budget exceeded"),
+        E.REJECTED,
+        False,
+        "memory_list_budget_exceeded",
+    ),
+    (
+        422,
+        {"error": "too many rows", "code": "memory_list_budget_exceeded"},
+        E.REJECTED,
+        False,
+        "memory_list_budget_exceeded",
+    ),
     (425, b"", E.REQUEST_TIMEOUT, True, None),
     (429, error("rate limit exceeded"), E.RATE_LIMITED, False, "rate_limit_exceeded"),
     (429, error("cluster quota exhausted"), E.QUOTA_EXHAUSTED, False, "cluster_quota_exhausted"),
+    (429, error("runtime usage rate limited"), E.RATE_LIMITED, False, "runtime_usage_busy"),
     (429, error("something new"), E.RATE_LIMITED, False, None),
     (429, b"", E.RATE_LIMITED, False, None),
     (429, HTML, E.RATE_LIMITED, False, None),
     (431, b"", E.BLOCKED, False, "blocked"),
+    (499, error("client closed request"), E.REQUEST_TIMEOUT, True, "client_closed_request"),
+    (
+        500,
+        error("content reconciliation failed"),
+        E.SERVER_ERROR,
+        True,
+        "content_reconciliation_failed",
+    ),
     (500, error("internal server error"), E.SERVER_ERROR, True, "internal_error"),
     (
         500,
@@ -251,8 +318,24 @@ ROWS: list[tuple[int, JsonValue | bytes, ErrorType, bool, str | None]] = [
     (503, error("space chain auth unavailable"), E.UNAVAILABLE, True, "chain_auth_unavailable"),
     (503, error("runtime usage unavailable"), E.UNAVAILABLE, True, "runtime_usage_unavailable"),
     (503, error("write conflict, retry"), E.UNAVAILABLE, True, "write_conflict"),
+    (503, error("durable ingest enqueue failed"), E.UNAVAILABLE, False, "ingest_enqueue_failed"),
+    (503, error("webhook service unavailable"), E.UNAVAILABLE, True, "webhooks_unavailable"),
     (503, b"", E.UNAVAILABLE, True, None),
     (504, error("sync ingest timed out after 9m0s"), E.GATEWAY_TIMEOUT, True, "sync_timeout"),
+    (
+        504,
+        {"code": "recall_server_deadline_exceeded", "error": "recall request deadline exceeded"},
+        E.GATEWAY_TIMEOUT,
+        True,
+        "recall_deadline_exceeded",
+    ),
+    (
+        504,
+        {"code": "recall_server_deadline_exceeded"},
+        E.GATEWAY_TIMEOUT,
+        True,
+        "recall_deadline_exceeded",
+    ),
     (504, HTML, E.GATEWAY_TIMEOUT, True, None),
     (505, b"", E.SERVER_ERROR, True, None),
     (599, b"", E.SERVER_ERROR, True, None),
@@ -372,6 +455,66 @@ def test_a_denial_with_429_is_a_rate_limit_with_a_wait(body: JsonValue, wait_s: 
     assert outcome.error_type is E.RATE_LIMITED
     assert outcome.retry_after_s == wait_s
     assert outcome.denial is not None
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "error_type", "wait_s"),
+    [
+        (error("rate limit exceeded"), (), E.RATE_LIMITED, None),
+        (error("cluster quota exhausted"), (), E.QUOTA_EXHAUSTED, None),
+        (denial(error="Post-quota rate limit exceeded."), ("17",), E.RATE_LIMITED, 17.0),
+        (error("runtime usage rate limited"), ("3",), E.RATE_LIMITED, 3.0),
+    ],
+    ids=["limiter", "cluster", "denial", "reservation"],
+)
+def test_429_has_four_meanings(
+    body: JsonValue, headers: tuple[str, ...], error_type: ErrorType, wait_s: float | None
+) -> None:
+    """The request limit, the cluster's quota, a denial, and a quota that is being counted."""
+    outcome = of_store(answer(429, body, retry_after=headers), retry_after_max_s=60.0)
+
+    assert (outcome.error_type, outcome.retry_after_s) == (error_type, wait_s)
+    assert not outcome.maybe_sent
+
+
+_MIDDLE: JsonValue = {
+    "code": "spending_limit_exceeded",
+    "message": "The spending limit is reached.",
+    "details": {
+        "retryable": False,
+        "meter": "memory_write_requests",
+        "limitType": "spendingLimit",
+        "upgradeAction": "increaseSpendingLimit",
+        "bindingState": "claimed",
+        "upgradeUrl": "https://mem9.example/limit",
+        "mem9Code": "runtime_quota_denied",
+    },
+}
+_OLDEST: JsonValue = {
+    "error": "The spending limit is reached.",
+    "mem9_code": "runtime_quota_denied",
+    "meter": "memory_write_requests",
+    "recommendedAction": open_url("https://mem9.example/limit", "increaseSpendingLimit"),
+}
+_NEWEST = denial(
+    error="The spending limit is reached.",
+    action=open_url("https://mem9.example/limit", "increaseSpendingLimit"),
+)
+
+
+@pytest.mark.parametrize("body", [_NEWEST, _MIDDLE, _OLDEST], ids=["newest", "middle", "oldest"])
+def test_three_generations_of_denials_say_one_thing(body: JsonValue) -> None:
+    """The newest names a category, the middle one a code and no error, the oldest a mark."""
+    outcome = of_store(answer(402, body), retry_after_max_s=60.0)
+
+    assert outcome.error_type is E.QUOTA_EXHAUSTED
+    assert outcome.error_code == "runtime_quota_denied"
+    assert outcome.error == "The spending limit is reached."
+    assert outcome.denial is not None
+    assert outcome.denial.meter == "memory_write_requests"
+    assert outcome.denial.action is not None
+    assert outcome.denial.action.url == "https://mem9.example/limit"
+    assert outcome.denial.action.provider_action_code == "increaseSpendingLimit"
 
 
 def test_a_denial_needs_402_or_429() -> None:

@@ -37,13 +37,19 @@ class _Searching:
     def __init__(self, data: Path, finds: Callable[[SearchQuery], tuple[Memory, ...]]) -> None:
         self.app = App(quick(data), open_storage(quick(data), data))
         self.asked: list[SearchQuery] = []
+        self.warnings: tuple[str, ...] = ()
         self._finds = finds
         self.app.client.search = self._search  # type: ignore[method-assign]
 
     async def _search(self, query: SearchQuery, *, timeout_s: float | None = None) -> SearchResult:
         self.asked.append(query)
         found = self._finds(query)
-        return SearchResult(effective_query=query.query, memories=found, available=len(found))
+        return SearchResult(
+            effective_query=query.query,
+            memories=found,
+            available=len(found),
+            warnings=self.warnings,
+        )
 
     async def search(self, query: SearchQuery, second: SearchQuery | None) -> SearchResult:
         """What the caller gets; the app is closed."""
@@ -102,6 +108,16 @@ async def test_other_words_are_told_as_such(tmp_path: Path) -> None:
     assert result.memories == FACTS
 
 
+async def test_a_part_that_was_cut_short_is_no_finding(tmp_path: Path) -> None:
+    """Other words would be cut short as well, and cost a unit."""
+    searching = _Searching(tmp_path, lambda _: ())
+    searching.warnings = ("recall_branch_deadline_exceeded",)
+
+    result = await searching.search(_query(), _query(query="bicycle"))
+
+    assert (result.partial, result.second, len(searching.asked)) == (True, None, 1)
+
+
 async def _never(query: SearchQuery, *, timeout_s: float) -> SearchResult:
     await asyncio.Event().wait()
     raise AssertionError("nobody sets it")
@@ -115,9 +131,20 @@ async def _found(query: SearchQuery, *, timeout_s: float) -> SearchResult:
     return SearchResult(effective_query=query.query, memories=FACTS[:1], available=1)
 
 
+async def _partly(query: SearchQuery, *, timeout_s: float) -> SearchResult:
+    return SearchResult(
+        effective_query=query.query, memories=(), available=0, warnings=("partial",)
+    )
+
+
 @pytest.mark.parametrize(
     ("mem9", "shown", "failed"),
-    [(_found, 1, None), (_refused, 0, "quota_exhausted"), (_never, 0, "read_timeout")],
+    [
+        (_found, 1, None),
+        (_partly, 0, "recall_partial"),
+        (_refused, 0, "quota_exhausted"),
+        (_never, 0, "read_timeout"),
+    ],
 )
 async def test_a_run_is_prepared_with_what_is_known_here_whatever_mem9_does(
     tmp_path: Path,

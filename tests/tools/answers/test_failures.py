@@ -95,6 +95,31 @@ def test_a_wrong_address_is_not_a_missing_memory() -> None:
     assert (failure.retry.reason, failure.retry.retryable) == ("unavailable", False)
 
 
+@pytest.mark.parametrize(
+    ("error_type", "code", "reason", "retryable", "said"),
+    [
+        (
+            ErrorType.REJECTED,
+            "memory_list_budget_exceeded",
+            "invalid_request",
+            False,
+            "memory_type",
+        ),
+        (ErrorType.GATEWAY_TIMEOUT, "recall_deadline_exceeded", "timeout", True, "shorter"),
+    ],
+)
+def test_a_search_that_asks_too_much_says_how_to_ask_less(
+    error_type: ErrorType, code: str, reason: str, retryable: bool, said: str
+) -> None:
+    """mem9's own words name a budget, and no way out."""
+    failure = failures.of_outcome(Outcome(error_type=error_type, error_code=code, http_status=422))
+
+    assert failure.code == code
+    assert said in (failure.error or "")
+    assert failure.retry is not None
+    assert (failure.retry.reason, failure.retry.retryable) == (reason, retryable)
+
+
 @pytest.mark.parametrize("status", [414, 431])
 def test_an_address_that_is_too_long_for_a_gateway_is_told_as_that(status: int) -> None:
     """Its own page says nothing to a model."""
