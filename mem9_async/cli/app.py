@@ -11,6 +11,7 @@ from rich.console import Console
 
 from mem9_async.cli import doctor as examination
 from mem9_async.cli.demo.run import run as run_demo
+from mem9_async.cli.memories import commands as memories
 from mem9_async.cli.package import PackageRefused, build
 from mem9_async.cli.queue import commands as queue
 from mem9_async.devserver.flavour import Database, Flavour
@@ -25,6 +26,7 @@ app = typer.Typer(
     help="Long-term memory in mem9 for Dify: things to run beside the plugin.",
 )
 app.add_typer(queue.app, name="queue")
+app.add_typer(memories.app, name="memories")
 
 
 @app.command()
