@@ -11,9 +11,10 @@ from rich.console import Console
 
 from mem9_async.cli import doctor as examination
 from mem9_async.cli.demo.run import run as run_demo
+from mem9_async.cli.memories import commands as memories
 from mem9_async.cli.package import PackageRefused, build
 from mem9_async.cli.queue import commands as queue
-from mem9_async.devserver.flavour import Database, Flavour
+from mem9_async.devserver.flavour import Database, Flavour, Generation
 from mem9_async.devserver.serve import serve_forever
 
 ROOT = Path(__file__).parents[2]  #: the checkout, or the folder of the installed package
@@ -25,6 +26,7 @@ app = typer.Typer(
     help="Long-term memory in mem9 for Dify: things to run beside the plugin.",
 )
 app.add_typer(queue.app, name="queue")
+app.add_typer(memories.app, name="memories")
 
 
 @app.command()
@@ -43,6 +45,9 @@ def serve(
     database: Annotated[
         Database, typer.Option(help="Whose limits and routes: mem9 on TiDB or on PostgreSQL.")
     ] = "tidb",
+    server: Annotated[
+        Generation, typer.Option(help="Which mem9: of May 2026, a newer one, or that on aws.")
+    ] = "new",
     llm: Annotated[bool, typer.Option(help="Without: messages become no facts.")] = True,
     embedder: Annotated[bool, typer.Option(help="Without: recall by keyword alone.")] = True,
     strict: Annotated[bool, typer.Option("--strict", help="--no-llm --no-embedder")] = False,
@@ -62,7 +67,7 @@ def serve(
                 port,
                 data,
                 key,
-                flavour=Flavour(database, llm and not strict, embedder and not strict),
+                flavour=Flavour(database, llm and not strict, embedder and not strict, server),
                 ingest_delay_s=ingest_delay_s,
                 answer_delay_s=answer_delay_s,
             )

@@ -10,10 +10,11 @@ from pydantic import JsonValue
 class Refusal(Exception):
     """The request is answered with `status` and `{"error": text}`."""
 
-    def __init__(self, status: int, text: str) -> None:
+    def __init__(self, status: int, text: str, code: str | None = None) -> None:
         super().__init__(text)
         self.status = status
         self.text = text
+        self.code = code
 
 
 class InvalidField(Refusal):
@@ -38,7 +39,10 @@ def json_answer(
 
 def refusal_answer(refusal: Refusal) -> web.Response:
     """The error body of *refusal*."""
-    return json_answer(refusal.status, {"error": refusal.text})
+    body: dict[str, JsonValue] = {"error": refusal.text}
+    if refusal.code is not None:
+        body["code"] = refusal.code
+    return json_answer(refusal.status, body)
 
 
 def no_such_route() -> web.Response:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _APPLICATION_ID = 0x6D656D39  # "mem9": tells our files from anyone else's
-_SCHEMA_VERSION = 2
+_SCHEMA_VERSION = 3
 
 # The word tables hold what words.index_words made of a text; unicode61 only splits it again.
 _TABLES = """
@@ -31,7 +31,8 @@ CREATE TABLE IF NOT EXISTS memories (
     metadata TEXT,
     updated_by TEXT NOT NULL,
     created_at REAL NOT NULL,
-    updated_at REAL NOT NULL
+    updated_at REAL NOT NULL,
+    app_id TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS memories_newest ON memories (tenant, state, updated_at, row);
 CREATE INDEX IF NOT EXISTS memories_equal ON memories (tenant, digest);
@@ -50,6 +51,8 @@ CREATE TABLE IF NOT EXISTS sessions (
     content TEXT NOT NULL,
     content_type TEXT NOT NULL,
     created_at REAL NOT NULL,
+    app_id TEXT NOT NULL DEFAULT '',
+    deleted INTEGER NOT NULL DEFAULT 0,
     UNIQUE (tenant, session_id, digest)
 );
 CREATE VIRTUAL TABLE IF NOT EXISTS session_words
@@ -80,6 +83,13 @@ CREATE TABLE IF NOT EXISTS chain_nodes (
     display_name TEXT NOT NULL,
     position INTEGER NOT NULL
 );
+"""
+
+_BEFORE_APPS = 2
+_APPS = """
+ALTER TABLE memories ADD COLUMN app_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE sessions ADD COLUMN app_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE sessions ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;
 """
 
 
@@ -114,6 +124,9 @@ def _prepare(connection: sqlite3.Connection, path: Path | None) -> None:
     (owner,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if (owner, version) == (_APPLICATION_ID, _BEFORE_APPS):
+        connection.executescript(_APPS)
+        version = _SCHEMA_VERSION
     if tables and (owner, version) != (_APPLICATION_ID, _SCHEMA_VERSION):
         raise UnusableDataFile(f"{path}: not a data file of this embedded mem9")
     connection.execute("PRAGMA journal_mode = WAL")

@@ -18,7 +18,7 @@ from mem9_async.devserver.answers import (
     wrong_method,
 )
 from mem9_async.devserver.faults import Fault, FaultOrder, Faults
-from mem9_async.devserver.routing import Router, meter_of, tenant_in_path
+from mem9_async.devserver.routing import Router, is_keyword, meter_of, tenant_in_path
 from mem9_async.devserver.traffic import RateLimiter, RequestRecord, Traffic
 
 _log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class Front:
         body = await _read(request)
         if request.path.startswith("/_dev/"):
             return self._control(request, body)
-        record = _record(request, body)
+        record = _record(request, body, newer=self.router.flavour.is_newer)
         self.traffic.arrived(record)
         fault = self.faults.take(
             method=record.method, path=record.path, key=record.key, meter=record.meter
@@ -116,7 +116,10 @@ async def _read(request: web.BaseRequest) -> bytes:
     return await request.content.read()
 
 
-def _record(request: web.BaseRequest, body: bytes) -> RequestRecord:
+def _record(request: web.BaseRequest, body: bytes, *, newer: bool) -> RequestRecord:
+    query = request.query.get("q", "")
+    if newer and is_keyword(request.query):
+        query = ""
     return RequestRecord(
         arrived_s=asyncio.get_running_loop().time(),
         method=request.method,
@@ -124,6 +127,6 @@ def _record(request: web.BaseRequest, body: bytes) -> RequestRecord:
         query=request.query_string,
         key=request.headers.get(API_KEY_HEADER, "").strip() or tenant_in_path(request.path),
         agent_id=request.headers.get(AGENT_HEADER, ""),
-        meter=meter_of(request.method, request.path, request.query.get("q", "")),
+        meter=meter_of(request.method, request.path, query),
         body=body,
     )

@@ -16,6 +16,7 @@ from mem9_async.devserver.answers import Refusal, json_answer
 from mem9_async.devserver.backlog import Backlog
 from mem9_async.devserver.flavour import Flavour
 from mem9_async.devserver.ingest import ColumnTooShort, Ingest, NotStorable, holds_nul
+from mem9_async.devserver.jobs import Jobs
 from mem9_async.devserver.memories import Memories
 from mem9_async.devserver.memory import StoredMemory, relative_age, timestamp_ns
 from mem9_async.devserver.model import Model, ModelFailed
@@ -53,12 +54,13 @@ class DataRoutes:
     backlog: Backlog
     model: Model
     flavour: Flavour
+    jobs: Jobs
     conflicts: bool
     now_s: Callable[[], float]
 
     async def store(self, call: Call) -> web.Response:
         """POST memories: 201 for pinned, else 202, or 200 when asked to wait."""
-        asked = requests.parse_store(call.body, call.agent)
+        asked = requests.parse_store(call.body, call.agent, newer=self.flavour.is_newer)
         tenant = call.access.writes_to.number
         if asked.kind == "pinned":
             return self._store_pinned(call, asked)
@@ -67,6 +69,8 @@ class DataRoutes:
         else:
             work = partial(self.ingest.content, tenant, asked)
         takes_s = self.model.takes_s() if self.flavour.llm else 0.0
+        if not asked.sync and asked.kind == "messages" and self.flavour.server == "aws":
+            return self.jobs.accept(tenant, asked, work, takes_s)
         if not asked.sync:
             self.backlog.add(work, takes_s=takes_s)
             return json_answer(202, {"status": "accepted"})
@@ -93,9 +97,11 @@ class DataRoutes:
     async def find(self, call: Call) -> web.Response:
         """GET memories: a page of them, or with `q` what is recalled."""
         self.backlog.run_due()
-        asked = requests.parse_list(call.params)
+        asked = requests.parse_list(call.params, newer=self.flavour.is_newer)
         self._refuse_nul(*call.params.values())
-        if asked.query:
+        if asked.keyword or (asked.query and asked.scan_all and self._leaves_recall(call)):
+            found, total = self.search.keyword(call.access, asked)
+        elif asked.query:
             found, total = self.search.recall(call.access, asked)
         else:
             found, total = self.search.page(call.access, asked)
@@ -109,6 +115,10 @@ class DataRoutes:
             },
         )
 
+    def _leaves_recall(self, call: Call) -> bool:
+        """Whether scanAll makes a list of it, as a newer mem9 does with an ordinary key."""
+        return self.flavour.is_newer and call.access.chain_id is None
+
     async def get(self, call: Call) -> web.Response:
         """GET one memory, active ones only."""
         node, memory = self._find_active(call)
@@ -117,15 +127,16 @@ class DataRoutes:
     async def change(self, call: Call) -> web.Response:
         """PUT one memory: the version always rises by one, a stale If-Match still wins."""
         change = requests.parse_change(call.body)
-        node, memory = self._find_active(call)
+        node, memory = self._find_active(call, raw=False)
         requests.check_sizes(change.content or "", change.tags or ())
         if len(call.agent) > requests.ID_LENGTH_MAX:
             raise Refusal(500, "internal server error")
         self._refuse_nul(change.content, *(change.tags or ()), change.metadata, call.agent)
-        if self.conflicts and (header := call.headers.get("If-Match")) is not None:
+        conflicts = self.conflicts or self.flavour.server == "aws"
+        if conflicts and (header := call.headers.get("If-Match")) is not None:
             wanted = requests.parse_if_match(header)
-            if wanted is None:
-                raise Refusal(400, "If-Match: must be a version number")
+            if wanted is None or wanted <= 0:
+                raise Refusal(400, "If-Match: must be a positive integer memory version")
             if wanted != memory.version:
                 raise Refusal(412, "precondition failed: version changed")
         changed = replace(
@@ -151,6 +162,8 @@ class DataRoutes:
                 continue
             self.memories.delete(node.tenant.number, [memory.id], self.flavour.stamp(self.now_s()))
             return web.Response(status=204)
+        if self._delete_turns(call, (call.memory_id,)):
+            return web.Response(status=204)
         raise Refusal(404, "not found")
 
     async def batch_delete(self, call: Call) -> web.Response:
@@ -162,7 +175,13 @@ class DataRoutes:
         deleted = sum(
             self.memories.delete(node.tenant.number, ids, now_s) for node in call.access.nodes
         )
-        return json_answer(200, {"deleted": deleted})
+        return json_answer(200, {"deleted": deleted + self._delete_turns(call, ids)})
+
+    def _delete_turns(self, call: Call, ids: tuple[str, ...]) -> int:
+        """A newer mem9 deletes raw turns by these routes, too."""
+        if not self.flavour.is_newer or self.flavour.on_postgres:
+            return 0
+        return sum(self.sessions.delete(node.tenant.number, ids) for node in call.access.nodes)
 
     async def session_messages(self, call: Call) -> web.Response:
         """GET session-messages: the oldest of each session, oldest first; none on PostgreSQL."""
@@ -170,10 +189,13 @@ class DataRoutes:
         if self.flavour.on_postgres:
             raise Refusal(501, "session messages: not supported")
         self.backlog.run_due()
+        app_id = requests.app_filter(call.params) if self.flavour.is_newer else None
         found = [
             (key, body | call.access.source(node))
             for node in call.access.nodes
-            for key, body in self.sessions.of_sessions(node.tenant.number, session_ids, limit)
+            for key, body in self.sessions.of_sessions(
+                node.tenant.number, session_ids, limit, app_id
+            )
         ]
         found.sort(key=lambda item: item[0])
         bodies: list[JsonValue] = [body for _, body in found]
@@ -184,13 +206,18 @@ class DataRoutes:
         if self.flavour.on_postgres and any(holds_nul(value) for value in values):
             raise Refusal(500, "internal server error")
 
-    def _find_active(self, call: Call) -> tuple[Node, StoredMemory]:
+    def _find_active(self, call: Call, *, raw: bool = True) -> tuple[Node, StoredMemory]:
+        """The active memory, and where it is; on a newer mem9 a *raw* turn as well."""
         self.backlog.run_due()
         self._refuse_nul(call.memory_id)
         for node in call.access.nodes:
             memory = self.memories.get(node.tenant.number, call.memory_id)
             if memory is not None and memory.state == "active":
                 return node, memory
+            if raw and self.flavour.is_newer:
+                turn = self.sessions.get(node.tenant.number, call.memory_id)
+                if turn is not None:
+                    return node, turn
         raise Refusal(404, "not found")
 
     def _found_wire(self, access: Access, found: Found) -> JsonValue:

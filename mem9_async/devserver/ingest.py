@@ -45,7 +45,9 @@ class Ingest:
 
         Raises ModelFailed when no facts could be had, NotStorable.
         """
-        conversation = Conversation(tenant, asked.session_id, asked.agent_id, header_agent)
+        conversation = Conversation(
+            tenant, asked.session_id, asked.agent_id, header_agent, asked.app_id
+        )
         if not conversation.fits:
             return
         cleaned = strip_injected(asked.messages)
@@ -56,7 +58,7 @@ class Ingest:
                 facts = self.model.facts(cleaned)[:FACTS_MAX]
             except ModelFailed as exc:
                 failure = exc
-        if not self.flavour.on_postgres:
+        if asked.keeps_raw and not self.flavour.on_postgres:
             self._add_rows(conversation, cleaned)
         if failure is not None:
             raise failure
@@ -74,7 +76,7 @@ class Ingest:
             memory = self._verbatim(asked, "insight")
             self.memories.add(tenant, replace(memory, agent_id=asked.agent_id))
             return
-        conversation = Conversation(tenant, "", asked.agent_id, asked.agent_id)
+        conversation = Conversation(tenant, "", asked.agent_id, asked.agent_id, asked.app_id)
         facts = self.model.facts((RawMessage("user", asked.content, None),))[:FACTS_MAX]
         if conversation.fits and facts:
             self._add_facts(conversation, facts, tags=asked.tags, metadata=asked.metadata)
@@ -105,6 +107,7 @@ class Ingest:
             updated_by=asked.agent_id,
             tags=asked.tags,
             metadata=asked.metadata,
+            app_id=asked.app_id,
         )
 
     def _add_rows(self, conversation: Conversation, messages: tuple[RawMessage, ...]) -> None:
@@ -129,7 +132,7 @@ class Ingest:
         tenant, agent_id = conversation.tenant, conversation.agent_id
         for fact in facts:
             self._refuse_nul(fact.text, agent_id, conversation.session_id, *tags, metadata)
-            if self.memories.has_equal(tenant, fact.text, agent_id):
+            if self.memories.has_equal(tenant, fact.text, agent_id, conversation.app_id):
                 continue
             self.memories.add(
                 tenant,
@@ -143,6 +146,7 @@ class Ingest:
                     updated_by=conversation.source,
                     agent_id=agent_id,
                     session_id=conversation.session_id,
+                    app_id=conversation.app_id,
                     version=2 if tags or metadata is not None else 1,  # written, then patched
                     tags=tags or self.model.tags,
                     metadata=_provenance(fact) if metadata is None else metadata,

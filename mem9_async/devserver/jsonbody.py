@@ -47,15 +47,15 @@ class Fields:
 
     def has(self, name: str) -> bool:
         """True when the key is there, a null included."""
-        return name in self._values
+        return name.lower() in self._values
 
     def value(self, name: str) -> JsonValue:
         """Any JSON; None when absent or null."""
-        return self._values.get(name)
+        return self._values.get(name.lower())
 
     def text(self, name: str) -> str:
         """A string; empty when absent. Raises InvalidJSON for another type."""
-        value = self._values.get(name)
+        value = self._values.get(name.lower())
         if value is None:
             return ""
         if not isinstance(value, str):
@@ -64,7 +64,7 @@ class Fields:
 
     def flag(self, name: str) -> bool:
         """A bool; False when absent. Raises InvalidJSON for another type."""
-        value = self._values.get(name)
+        value = self._values.get(name.lower())
         if value is None:
             return False
         if not isinstance(value, bool):
@@ -73,7 +73,7 @@ class Fields:
 
     def integer(self, name: str) -> int | None:
         """A whole number; None when absent. Raises InvalidJSON for another type."""
-        value = self._values.get(name)
+        value = self._values.get(name.lower())
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int):
@@ -107,7 +107,7 @@ class Fields:
         return tuple(Fields(item if isinstance(item, dict) else {}, inside) for item in items)
 
     def _items(self, name: str, expected: str) -> list[JsonValue] | None:
-        value = self._values.get(name)
+        value = self._values.get(name.lower())
         if value is not None and not isinstance(value, list):
             raise self._mismatch(value, name, expected)
         return value

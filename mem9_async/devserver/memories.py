@@ -13,7 +13,7 @@ _SCOPED = (("insight",), ("pinned",))
 _ROWS_PER_WORD_MAX = 1_000  # the newest; bounds a search for a word that stands everywhere
 _COLUMNS = (
     "m.id, m.content, m.memory_type, m.created_at, m.updated_at, m.state, m.version, m.source,"
-    " m.agent_id, m.session_id, m.tags, m.metadata, m.updated_by"
+    " m.agent_id, m.session_id, m.tags, m.metadata, m.updated_by, m.app_id"
 )
 
 
@@ -27,8 +27,8 @@ class Memories:
         """Insert *memory* as it is, findable at once."""
         cursor = self._connection.execute(
             "INSERT INTO memories (tenant, id, content, digest, memory_type, state, version,"
-            " source, agent_id, session_id, tags, metadata, updated_by, created_at, updated_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " source, agent_id, session_id, tags, metadata, updated_by, created_at, updated_at,"
+            " app_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 tenant,
                 memory.id,
@@ -45,6 +45,7 @@ class Memories:
                 memory.updated_by,
                 memory.created_at,
                 memory.updated_at,
+                memory.app_id,
             ),
         )
         self._connection.execute(
@@ -56,12 +57,12 @@ class Memories:
             ),
         )
 
-    def has_equal(self, tenant: int, content: str, agent_id: str) -> bool:
-        """True when an active insight of the same agent says exactly this."""
+    def has_equal(self, tenant: int, content: str, agent_id: str, app_id: str = "") -> bool:
+        """True when an active insight of the same agent and app says exactly this."""
         found = self._connection.execute(
             "SELECT 1 FROM memories WHERE tenant = ? AND digest = ? AND agent_id = ?"
-            " AND state = 'active' AND memory_type = 'insight'",
-            (tenant, _digest(content), agent_id),
+            " AND state = 'active' AND memory_type = 'insight' AND app_id = ?",
+            (tenant, _digest(content), agent_id, app_id),
         ).fetchone()
         return found is not None
 
@@ -117,7 +118,7 @@ class Memories:
         ).fetchone()
         rows = self._connection.execute(
             f"SELECT {_COLUMNS} FROM memories m WHERE {where}"  # noqa: S608
-            " ORDER BY m.updated_at DESC, m.row DESC LIMIT ? OFFSET ?",
+            f" ORDER BY {order_of(asked, 'm')} LIMIT ? OFFSET ?",
             (*values, limit, offset),
         )
         return [_memory(row) for row in rows], total
@@ -148,6 +149,17 @@ class Memories:
             f" WHERE instr(lower(m.content), lower(?)) AND {where}"
             " ORDER BY m.updated_at DESC, m.row DESC LIMIT ?",
             (text, *values, candidates_max(asked)),
+        )
+        return [_memory(row) for row in rows]
+
+    def matching(self, tenant: int, asked: ListRequest, most: int) -> list[StoredMemory]:
+        """Rows whose content contains the query in any case, in the order asked for."""
+        where, values = _where(tenant, asked, session_filters=True)
+        rows = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM memories m"  # noqa: S608
+            f" WHERE instr(lower(m.content), lower(?)) AND {where}"
+            f" ORDER BY {order_of(asked, 'm')} LIMIT ?",
+            (asked.query, *values, most),
         )
         return [_memory(row) for row in rows]
 
@@ -191,6 +203,16 @@ def scopes(tenant: int, kind: str) -> str:
     return f"{scope(tenant)} {scope(tenant, kind)}"
 
 
+def order_of(asked: ListRequest, table: str) -> str:
+    """The ORDER BY that a list asks for; newest first unless it says otherwise."""
+    time = "created_at" if table == "s" else "updated_at"
+    column = {"content": "content", "updated_at": time}.get(asked.sort_by, asked.sort_by)
+    if table == "s" and column in ("memory_type", "tags"):  # a raw message has neither
+        column = time
+    direction = "ASC" if asked.ascending else "DESC"
+    return f"{table}.{column} {direction}, {table}.row {direction}"
+
+
 def _digest(content: str) -> bytes:
     return hashlib.sha256(content.encode()).digest()[:16]
 
@@ -218,6 +240,9 @@ def _where(
     if asked.types:
         clauses.append(f"m.memory_type IN ({', '.join('?' * len(asked.types))})")
         texts.extend(asked.types)
+    if asked.app_id is not None:
+        clauses.append("m.app_id = ?")
+        texts.append(asked.app_id)
     for tag in asked.tags:
         clauses.append("EXISTS (SELECT 1 FROM json_each(m.tags) WHERE value = ?)")
         texts.append(tag)
@@ -240,4 +265,5 @@ def _memory(row: sqlite3.Row, tenant: str = "") -> StoredMemory:
         metadata=None if row["metadata"] is None else json.loads(row["metadata"]),
         updated_by=row["updated_by"],
         tenant=tenant,
+        app_id=row["app_id"],
     )

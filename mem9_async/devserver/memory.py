@@ -33,6 +33,7 @@ class StoredMemory:
     metadata: JsonValue = None
     updated_by: str = ""
     tenant: str = ""
+    app_id: str = ""
 
     def wire(self) -> dict[str, JsonValue]:
         """The object mem9 sends; empty optional fields are left out."""
@@ -40,6 +41,7 @@ class StoredMemory:
             "source": self.source,
             "agent_id": self.agent_id,
             "session_id": self.session_id,
+            "appId": self.app_id,
             "updated_by": self.updated_by,
             "tags": list(self.tags),
         }

@@ -1,7 +1,8 @@
 """What a request asks for, parsed once and checked in mem9's order, with its texts."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
 
 from multidict import MultiMapping
@@ -17,6 +18,8 @@ IDS_MAX = 1_000
 SESSIONS_MAX = 100
 PER_SESSION_MAX = 500
 LIMIT_DEFAULT, LIMIT_MAX = 10, 200
+APP_ID_BYTES_MAX = 100
+_SORTS = ("content", "memory_type", "tags", "updated_at")
 _OFFSET_MAX = 2**63 - 1
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 
@@ -43,6 +46,9 @@ class StoreRequest:
     metadata: JsonValue
     echoes_null: bool  #: `"metadata": null` was sent: a 201 shows it
     sync: bool
+    app_id: str = ""
+    keeps_raw: bool = True
+    mode: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +75,21 @@ class ListRequest:
     session_id: str
     source: str
     scan_all: bool
+    app_id: str | None = None  #: None: of every app
+    keyword: bool = False
+    sort_by: str = "updated_at"
+    ascending: bool = False
+    created_after: float | None = None
+    created_before: float | None = None
 
 
-def parse_store(raw: bytes, header_agent: str) -> StoreRequest:
-    """Read and check a store. Raises Refusal; sizes are checked later, by `check_sizes`."""
+def parse_store(raw: bytes, header_agent: str, *, newer: bool) -> StoreRequest:
+    """Read and check a store. Raises Refusal; sizes are checked later, by `check_sizes`.
+
+    Without *newer*, apps and whether raw messages are kept are passed over, as any unknown name.
+    """
     fields = decode(raw, "createMemoryRequest")
+    app_id = _app_id(fields.text("appId") or fields.text("app_id")) if newer else ""
     messages = tuple(
         RawMessage(item.text("role"), item.text("content"), item.integer("seq"))
         for item in fields.objects("messages", "IngestMessage") or ()
@@ -105,7 +121,17 @@ def parse_store(raw: bytes, header_agent: str) -> StoreRequest:
         metadata=fields.value("metadata"),
         echoes_null=fields.has("metadata") and fields.value("metadata") is None,
         sync=fields.flag("sync"),
+        app_id=app_id,
+        keeps_raw=not (newer and fields.flag("disableSessionSave")),
+        mode=mode,
     )
+
+
+def _app_id(given: str) -> str:
+    app_id = given.strip()
+    if len(app_id.encode()) > APP_ID_BYTES_MAX:
+        raise InvalidField("appId", f"too long (max {APP_ID_BYTES_MAX})")
+    return app_id
 
 
 def check_sizes(content: str, tags: tuple[str, ...], prefix: str = "") -> None:
@@ -138,8 +164,62 @@ def parse_ids(raw: bytes) -> tuple[str, ...]:
     return ids
 
 
-def parse_list(params: MultiMapping[str]) -> ListRequest:
-    """Read a list or recall; odd numbers become the defaults, nothing is refused."""
+def parse_list(params: MultiMapping[str], *, newer: bool) -> ListRequest:
+    """Read a list or recall; odd numbers become the defaults.
+
+    Raises Refusal for what a newer mem9 refuses: an app's name too long, a window that is none.
+    """
+    asked = _parse_list(params)
+    if not newer:
+        return asked
+    after, before = _window(params, asked.types)
+    mode = (params.get("search_mode") or params.get("searchMode") or "").lower()
+    sort_by = params.get("sort_by", "")
+    return replace(
+        asked,
+        app_id=app_filter(params),
+        keyword=mode in ("keyword", "content_keyword") and bool(asked.query),
+        sort_by=sort_by if sort_by in _SORTS else "updated_at",
+        ascending=params.get("sort_dir", "") == "asc",
+        created_after=after,
+        created_before=before,
+    )
+
+
+def app_filter(params: MultiMapping[str]) -> str | None:
+    """The app asked for: the last value counts; None for every app."""
+    values = params.getall("appId", []) or params.getall("app_id", [])
+    if not values:
+        return None
+    app_id = _app_id(values[-1])
+    return "" if app_id.lower() == "null" else app_id
+
+
+def _window(params: MultiMapping[str], types: tuple[str, ...]) -> tuple[float | None, float | None]:
+    after, before = (_time(params, name) for name in ("created_after", "created_before"))
+    if (after, before) == (None, None):
+        return None, None
+    if types != ("session",):
+        raise InvalidField("created_after", "time-range filter requires memory_type=session")
+    if after is not None and before is not None and after > before:
+        raise InvalidField("created_after", "must not be after created_before")
+    return after, before
+
+
+def _time(params: MultiMapping[str], name: str) -> float | None:
+    text = params.get(name, "")
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = datetime.min
+    if at.tzinfo is None:
+        raise InvalidField(name, "must be an RFC3339 timestamp")
+    return at.timestamp()
+
+
+def _parse_list(params: MultiMapping[str]) -> ListRequest:
     limit = _integer(params.get("limit", ""))
     tags = params.get("tags", "")
     types = params.get("memory_type", "")

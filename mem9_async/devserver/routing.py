@@ -19,6 +19,7 @@ from mem9_async.devserver.handlers import Call, DataHandler, DataRoutes
 from mem9_async.devserver.imports import Imports
 from mem9_async.devserver.memory import timestamp_ns
 from mem9_async.devserver.model import Model
+from mem9_async.devserver.newer import Newer
 from mem9_async.devserver.tenants import Tenants
 from mem9_async.devserver.traffic import Traffic
 
@@ -35,6 +36,7 @@ class Router:
     data: DataRoutes
     chains: ChainRoutes
     imports: Imports
+    newer: Newer
     traffic: Traffic
     model: Model
     flavour: Flavour
@@ -48,6 +50,8 @@ class Router:
         """The answer to one request. Raises Refusal."""
         key = request.headers.get(API_KEY_HEADER, "")
         match split_path(request.rel_url.raw_path):
+            case ("v1alpha2", "mem9s", "runtime-state") if self.flavour.is_newer:
+                return self._runtime_state(request.method, key)
             case ("v1alpha2", "mem9s", *rest):
                 access = self.doorkeeper.by_key(key)
                 return await self._data(request, access, tuple(rest), body, v2=True)
@@ -84,6 +88,13 @@ class Router:
                 }
             case ("session-messages",):
                 methods = {"GET": self.data.session_messages}
+            case ("session-messages", _, "edit") if v2 and self.flavour.is_newer:
+                return self.newer.edit()
+            case ("webhooks", *which) if v2 and self.flavour.is_newer:
+                return self.newer.webhooks(request.method, access, tuple(which), body)
+            case ("ingest-jobs", job_id) if v2 and self.flavour.server == "aws":
+                tenant = access.writes_to.number if access.chain_id is None else None
+                return self.data.jobs.get(tenant, job_id)
             case ("imports", *which):
                 return self.imports.answer(request, access, tuple(which), body)
             case _:
@@ -94,6 +105,13 @@ class Router:
         errors = "surrogateescape" if self.flavour.on_postgres else "replace"
         params = parse_query(request.rel_url.raw_query_string, errors)
         return await handler(Call(access, request.headers, params, body, memory_id))
+
+    def _runtime_state(self, method: str, key: str) -> web.Response:
+        if method != "GET":
+            return wrong_method(("GET",))
+        if not key.strip():
+            raise Refusal(401, "API key required")
+        return self.newer.runtime_state(str(self.doorkeeper.key_status(key)))
 
     def _provision(self, method: str) -> web.Response:
         if method != "POST":
@@ -149,6 +167,12 @@ def tenant_in_path(path: str) -> str:
         case ("v1alpha1", "mem9s", tenant_id, *_):
             return tenant_id
     return ""
+
+
+def is_keyword(params: Mapping[str, str]) -> bool:
+    """Whether a newer mem9 takes the query for one by keyword, which is free."""
+    mode = params.get("search_mode") or params.get("searchMode") or ""
+    return mode.lower() in ("keyword", "content_keyword")
 
 
 def meter_of(method: str, path: str, query: str) -> Meter | None:

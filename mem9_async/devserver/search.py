@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from mem9_async.devserver import recall
 from mem9_async.devserver.access import Access, Node
+from mem9_async.devserver.answers import Refusal
 from mem9_async.devserver.embedder import similar
 from mem9_async.devserver.flavour import Flavour
 from mem9_async.devserver.memories import Memories
@@ -18,6 +19,7 @@ from mem9_async.devserver.words import query_words
 
 _POOLS = ("pinned", "insight", "session")
 CHAIN_STOP_SCORE = 0.5
+KEYWORD_ROWS_MAX = 3_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +43,44 @@ class Search:
 
     def page(self, access: Access, asked: ListRequest) -> tuple[list[Found], int]:
         """One page, newest first, and the count of the whole list."""
+        raw = self.flavour.is_newer and asked.types == ("session",)
+        table = self.sessions if raw else self.memories
         if access.chain_id is None:
             (node,) = access.nodes
-            rows, total = self.memories.page(
+            rows, total = table.page(
                 node.tenant.number, asked, limit=asked.limit, offset=asked.offset
             )
             return [Found(node, row) for row in rows], total
         total, parts = 0, []
         for node in access.nodes:
-            rows, count = self.memories.page(
+            rows, count = table.page(
                 node.tenant.number, asked, limit=asked.offset + asked.limit, offset=0
             )
             total += count
             parts.append([Found(node, row) for row in rows])
         merged = list(heapq.merge(*parts, key=lambda found: -found.memory.updated_at))
         return merged[asked.offset : asked.offset + asked.limit], total
+
+    def keyword(self, access: Access, asked: ListRequest) -> tuple[list[Found], int]:
+        """What contains the query word for word: no vectors, no confidence, no unit.
+
+        Raises Refusal when memories and raw turns together are too many to be merged.
+        """
+        found: list[Found] = []
+        for node in access.nodes:
+            tenant = node.tenant.number
+            if asked.types != ("session",):
+                rows = self.memories.matching(tenant, asked, KEYWORD_ROWS_MAX + 1)
+                found += [Found(node, row) for row in rows]
+            if asked.types in ((), ("session",)) and not self.flavour.on_postgres:
+                rows = self.sessions.matching(tenant, asked, KEYWORD_ROWS_MAX + 1)
+                found += [Found(node, row) for row in rows]
+        if not asked.types and len(found) > KEYWORD_ROWS_MAX:
+            raise Refusal(
+                422, "all-types memory list budget exceeded", "memory_list_budget_exceeded"
+            )
+        found.sort(key=lambda each: _sort_key(each.memory, asked), reverse=not asked.ascending)
+        return found[asked.offset : asked.offset + asked.limit], len(found)
 
     def recall(self, access: Access, asked: ListRequest) -> tuple[list[Found], int]:
         """What mem9 finds for the query, pinned first; over a chain, by score and then age.
@@ -135,6 +160,11 @@ class Search:
             near = table.sharing_words(tenant, query_words(asked.query), asked)
             vector = similar(asked.query, near)[: 3 * asked.limit]
         return recall.merged(keyword, vector)
+
+
+def _sort_key(memory: StoredMemory, asked: ListRequest) -> tuple[str, float]:
+    texts = {"content": memory.content, "memory_type": memory.memory_type}
+    return texts.get(asked.sort_by, ""), memory.updated_at
 
 
 def _with_turns(page: list[Found], query: str) -> list[Found]:

@@ -30,6 +30,7 @@ async def serve_forever(
         database=flavour.database,
         llm=flavour.llm,
         embedder=flavour.embedder,
+        server=flavour.server,
         key=key,
         ingest_delay_s=ingest_delay_s,
         answer_delay_s=answer_delay_s,

@@ -16,14 +16,16 @@ from mem9_async.devserver.chain_routes import ChainRoutes
 from mem9_async.devserver.chains import Chains
 from mem9_async.devserver.database import open_database
 from mem9_async.devserver.faults import Faults
-from mem9_async.devserver.flavour import Database, Flavour
+from mem9_async.devserver.flavour import Database, Flavour, Generation
 from mem9_async.devserver.front import Front
 from mem9_async.devserver.handlers import DataRoutes
 from mem9_async.devserver.imports import Imports
 from mem9_async.devserver.ingest import Ingest
+from mem9_async.devserver.jobs import Jobs
 from mem9_async.devserver.memories import Memories
 from mem9_async.devserver.memory import StoredMemory
 from mem9_async.devserver.model import Model
+from mem9_async.devserver.newer import Newer
 from mem9_async.devserver.routing import Router
 from mem9_async.devserver.search import Search
 from mem9_async.devserver.sessions import Sessions
@@ -51,6 +53,7 @@ class DevServer:
         conflicts: Answer a stale If-Match with 412, as one known build does.
         rate_limit_rps: Requests a second per address and per key; None: no limit.
         rate_burst: How many requests of a quiet caller pass at once.
+        server: Which mem9: `old` (May 2026), `new`, or `aws` (stores are jobs).
         log_size: How many requests `requests` remembers.
         now_s: UTC epoch seconds; replaced in tests.
 
@@ -70,10 +73,11 @@ class DevServer:
         rate_limit_rps: float | None = None,
         rate_burst: int = 200,
         log_size: int = 10_000,
+        server: Generation = "new",
         now_s: Callable[[], float] = time.time,
     ) -> None:
         self._data = data
-        self._flavour = Flavour(database, llm, embedder)
+        self._flavour = Flavour(database, llm, embedder, server)
         self._wanted_key = key
         self._answer_delay_s = answer_delay_s
         self._conflicts = conflicts
@@ -140,6 +144,10 @@ class DevServer:
         self.model.begin_again()
         return self._backlog.drop()
 
+    def become(self, server: Generation) -> None:
+        """Be another mem9 from the next request on, as after an upgrade."""
+        self._flavour.server = server
+
     def ingest_now(self) -> None:
         """Ingest everything accepted so far, whatever its delay."""
         self._backlog.run_all()
@@ -179,6 +187,7 @@ class DevServer:
             backlog=self._backlog,
             model=self.model,
             flavour=self._flavour,
+            jobs=Jobs(self._now_s, lambda work, takes_s: self._backlog.add(work, takes_s=takes_s)),
             conflicts=self._conflicts,
             now_s=self._now_s,
         )
@@ -188,6 +197,7 @@ class DevServer:
             data=data,
             chains=ChainRoutes(chains),
             imports=Imports(),
+            newer=Newer(self._now_s),
             traffic=self._traffic,
             model=self.model,
             flavour=self._flavour,

@@ -26,7 +26,7 @@ _FILE = TypeAdapter(dict[str, Answer])
 async def of_embedded(flavour: Flavour) -> dict[str, Answer]:
     """The answers of an embedded mem9 of that flavour, empty at first."""
     async with DevServer(
-        database=flavour.database, llm=flavour.llm, embedder=flavour.embedder
+        database=flavour.database, llm=flavour.llm, embedder=flavour.embedder, server="old"
     ) as server:
         return await Asking(server.base_url, server.key, flavour.llm).everything(ALL)
 

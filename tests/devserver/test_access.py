@@ -137,8 +137,8 @@ async def test_below_a_space_the_key_is_judged_before_the_path(api: Caller) -> N
     """An unknown path is 400 to a stranger, 404 to a friend."""
     stranger = dataclasses.replace(api, key="")
 
-    assert (await stranger.ask("GET", "runtime-state")).status == 400
-    assert (await api.ask("GET", "runtime-state")).text == "404 page not found\n"
+    assert (await stranger.ask("GET", "unheard-of")).status == 400
+    assert (await api.ask("GET", "unheard-of")).text == "404 page not found\n"
 
 
 async def test_a_wrong_method_is_405_with_allow_and_no_body(api: Caller) -> None:

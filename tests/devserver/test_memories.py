@@ -53,7 +53,7 @@ async def test_odd_numbers_become_the_defaults(
 
 
 async def test_filters_of_a_list(api: Caller) -> None:
-    """Session and source are exact here; raw messages never show."""
+    """Session and source are exact here; raw messages show when they are asked for."""
     alpha = dataclasses.replace(api, agent="alpha")
     await alpha.say("said", session_id="s1", sync=True)
     await api.store(content="tagged", tags=["a", "b"], sync=True)
@@ -68,7 +68,7 @@ async def test_filters_of_a_list(api: Caller) -> None:
         ({"tags": "a,z"}, []),
         ({"memory_type": "pinned"}, ["pinned"]),
         ({"memory_type": "pinned,insight"}, ["pinned", "tagged", "said"]),
-        ({"memory_type": "session"}, []),
+        ({"memory_type": "session"}, ["said"]),
         ({"state": "deleted"}, []),
     ):
         answer = await api.find(**params)
