@@ -2,15 +2,18 @@
 
 import asyncio
 
+from mem9_async.client.capabilities.known import Known
 from mem9_async.client.encoding import store_body
 from mem9_async.client.failures import FAILURES, of_failure
+from mem9_async.client.mapping import of_app
 from mem9_async.client.pool import LIST_BODY_MAX, STORE_BODY_MAX, Pool, Request
 from mem9_async.client.reader import Asker, addresses_of
 from mem9_async.client.responses.outcomes import of_store
 from mem9_async.client.urls import addresses, read_headers, write_headers
 from mem9_async.client.wire import MemoryBody, parse_list
 from mem9_async.models.batch import Batch
-from mem9_async.models.errors import RequestFailed
+from mem9_async.models.capability import needed_by_job
+from mem9_async.models.errors import NotOffered, RequestFailed
 from mem9_async.models.job import Pinned
 from mem9_async.models.memory import KeyState
 from mem9_async.models.outcome import ErrorType, Meter, Outcome
@@ -24,8 +27,12 @@ _NOTHING_LEFT = "Nothing was left to store once recalled memories were taken out
 class Delivery:
     """One pool's way of sending batches and of looking after them."""
 
-    def __init__(self, pool: Pool, *, probe_timeout_s: float, retry_after_max_s: float) -> None:
+    def __init__(
+        self, pool: Pool, known: Known, *, probe_timeout_s: float, retry_after_max_s: float
+    ) -> None:
+        """*known* says what servers have that must not be asked to do without."""
         self._pool = pool
+        self._known = known
         self._asker = Asker(pool, retry_after_max_s=retry_after_max_s)
         self._probe_timeout_s = probe_timeout_s
         self._retry_after_max_s = retry_after_max_s
@@ -44,6 +51,8 @@ class Delivery:
                 error_type=ErrorType.REJECTED, error=_NOTHING_LEFT, error_code="nothing_to_store"
             )
         lane = batch.lane
+        if (unfit := await self._unfit(batch)) is not None:
+            return unfit
         try:
             headers = write_headers(lane.space, lane.agent_id)
             headers["Idempotency-Key"] = batch.batch_id
@@ -56,6 +65,22 @@ class Delivery:
         return of_store(
             answer, retry_after_max_s=self._retry_after_max_s, duration_s=clock() - began
         )
+
+    async def _unfit(self, batch: Batch) -> Outcome | None:
+        """Why *batch* must not be sent: what protects its content is not, or may not be, there."""
+        needed = {
+            feature for payload in batch.payloads for feature in needed_by_job(batch.lane, payload)
+        }
+        if not needed:
+            return None
+        try:
+            await self._known.require(batch.lane.space, sorted(needed))
+        except NotOffered as exc:
+            kind = ErrorType.NOT_OFFERED if exc.known else ErrorType.NOT_PROVEN
+            return Outcome(error_type=kind, error=exc.message, error_code=exc.feature)
+        except RequestFailed as exc:
+            return exc.outcome
+        return None
 
     async def key_state(self, space: Space) -> KeyState:
         """Ask the status route about *space*'s key: the only way to tell why it is refused."""
@@ -96,7 +121,8 @@ class Delivery:
             body = parse_list(answer.body) if answer.whole else None
             if body is None:
                 return None
-            if any(_is_same(memory, pinned) for memory in body.memories):
+            mine = of_app(body.memories, batch.lane.app_id or "")
+            if any(_is_same(memory, pinned) for memory in mine):
                 return True
             if body.cut_short:
                 return None

@@ -1,6 +1,10 @@
 """The mem9 client: one object for everything the plugin asks of mem9."""
 
+import asyncio
+import time
+
 from mem9_async.client.batch_sender import Delivery
+from mem9_async.client.capabilities.known import Known
 from mem9_async.client.evidence import Evidence
 from mem9_async.client.memories import Memories
 from mem9_async.client.pool import SEARCH_BODY_MAX, Pool, Request
@@ -11,7 +15,8 @@ from mem9_async.client.single_flight import InFlight
 from mem9_async.client.urls import read_headers
 from mem9_async.client.wire import StoreBody, parse, parse_list
 from mem9_async.models.batch import Batch
-from mem9_async.models.errors import RequestFailed
+from mem9_async.models.capability import Feature, needed_by_list, needed_by_search
+from mem9_async.models.errors import NotOffered, RequestFailed
 from mem9_async.models.memory import (
     Deletion,
     KeyState,
@@ -61,14 +66,19 @@ class Mem9Client:
         self._search_timeout_s = search_timeout_s
         self._asker = Asker(self._reading, retry_after_max_s=retry_after_max_s)
         self._memories = Memories(self._asker, timeout_s=search_timeout_s)
+        self.known = Known(self._asker, timeout_s=PROBE_TIMEOUT_S, now=time.monotonic)
         self._delivery = Delivery(
-            self._writing, probe_timeout_s=PROBE_TIMEOUT_S, retry_after_max_s=retry_after_max_s
+            self._writing,
+            self.known,
+            probe_timeout_s=PROBE_TIMEOUT_S,
+            retry_after_max_s=retry_after_max_s,
         )
         self.evidence = Evidence(self._asker, timeout_s=PROBE_TIMEOUT_S)
         self._searches: InFlight[tuple[SearchQuery, float], SearchResult] = InFlight()
 
     async def aclose(self) -> None:
         """Close every connection. Requests under way end as connections that broke."""
+        await self.known.aclose()
         await self._writing.aclose()
         await self._reading.aclose()
 
@@ -88,16 +98,37 @@ class Mem9Client:
         """Return the best memories for *query*; equal searches at one time share one request.
 
         Waits at most *timeout_s* (None: the client's own) in all. Cancelled: others who
-        share the request keep it. Raises RequestFailed, never an empty result in its place.
+        share the request keep it. Raises RequestFailed, or NotOffered where the server lacks what
+        is asked for; never an empty result in their place.
         """
         limit_s = self._search_timeout_s if timeout_s is None else timeout_s
-        return await self._searches.run(
-            (query, limit_s), lambda: search(self._asker, query, timeout_s=limit_s)
-        )
+        return await self._searches.run((query, limit_s), lambda: self._search(query, limit_s))
+
+    async def _search(self, query: SearchQuery, limit_s: float) -> SearchResult:
+        needed = needed_by_search(query)
+        if not needed:
+            return await search(self._asker, query, timeout_s=limit_s)
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        await self.known.require(query.space, needed, timeout_s=limit_s)
+        try:
+            result = await search(self._asker, query, timeout_s=limit_s - (clock() - began))
+        except NotOffered:
+            self.known.doubt(query.space, Feature.KEYWORD)
+            raise
+        if result.withheld:
+            self.known.doubt(query.space, Feature.APP_ID)
+        return result
 
     async def list_memories(self, query: ListQuery) -> MemoryPage:
-        """Return one page of memories, newest first; free of charge. Raises RequestFailed."""
-        return await self._memories.page(query)
+        """Return one page of memories; free of charge. Raises NotOffered, RequestFailed."""
+        needed = needed_by_list(query)
+        if needed:
+            await self.known.require(query.space, needed)
+        page = await self._memories.page(query)
+        if page.withheld:
+            self.known.doubt(query.space, Feature.APP_ID)
+        return page
 
     async def get(self, space: Space, caller_agent_id: str, memory_id: str) -> Memory:
         """Return one memory; free of charge. Raises NotFound, RequestFailed."""

@@ -12,6 +12,7 @@ from mem9_async.models.memory import ListQuery, MemoryChange, SearchQuery
 from mem9_async.models.outcome import Confirmation
 
 DELETE_MAX_IDS = 1_000  # batch-delete refuses more (docs/reference/mem9-api.md, 5)
+MEMORIES = "insight,pinned"  # every kind but raw turns
 RECALL_FACTOR = 3
 RECALL_MAX = 100
 
@@ -56,7 +57,10 @@ def store_body(batch: Batch) -> bytes | None:
         "messages": messages,
         "agent_id": batch.lane.agent_id,
         "mode": "smart",
+        **_app(batch),
     }
+    if not batch.keeps_raw:
+        body["disableSessionSave"] = True
     if batch.lane.session_id:
         body["session_id"] = batch.lane.session_id
     if batch.confirmation is Confirmation.INGESTED:
@@ -69,6 +73,7 @@ def _verbatim_body(batch: Batch, said: list[Message]) -> bytes:
     body: dict[str, JsonValue] = {
         "content": "\n".join(told or [message.content for message in said]),
         "agent_id": batch.lane.agent_id,
+        **_app(batch),
     }
     if batch.lane.session_id:
         body["session_id"] = batch.lane.session_id
@@ -84,7 +89,11 @@ def _pinned_body(batch: Batch, pinned: Pinned) -> bytes:
     if pinned.metadata is not None:
         body["metadata"] = pinned.metadata
     body["agent_id"] = batch.lane.agent_id
-    return encode(body)
+    return encode(body | _app(batch))
+
+
+def _app(batch: Batch) -> dict[str, JsonValue]:
+    return {} if batch.lane.app_id is None else {"appId": batch.lane.app_id}
 
 
 def encode(body: JsonValue) -> bytes:
@@ -94,25 +103,38 @@ def encode(body: JsonValue) -> bytes:
 
 def search_params(query: SearchQuery, *, factor: int = RECALL_FACTOR) -> dict[str, str]:
     """The parameters of a recall: *factor* times what is wanted, as the ranking happens here."""
-    wanted = max(1, query.limit) * factor
-    params = {"q": query.query, "limit": str(min(wanted, RECALL_MAX))}
+    params = {"q": query.query}
+    if query.keyword:
+        # mem9's own order, page by page: nothing is left to rank here.
+        params |= {"limit": str(query.limit), "search_mode": "keyword"}
+        if query.offset:
+            params["offset"] = str(query.offset)
+    else:
+        params["limit"] = str(min(max(1, query.limit) * factor, RECALL_MAX))
     if query.session_id:
         params["session_id"] = query.session_id
     if query.scan_all:
         params["scanAll"] = "true"
-    return params | _filters(query.memory_type, query.tags, query.agent_id)
+    return params | _filters(query.memory_type, query.tags, query.agent_id, query.app_id)
 
 
 def list_params(query: ListQuery, *, offset: int, limit: int) -> dict[str, str]:
-    """The parameters of a plain list, these rows of it: no `q`, so it costs nothing."""
+    """The parameters of a plain list, these rows of it: no `q`, so it costs nothing.
+
+    Kinds are always named: a later mem9 lists raw turns among the memories otherwise.
+    """
     params = {"limit": str(limit), "offset": str(offset)}
     if query.session_id:
         params["session_id"] = query.session_id
-    return params | _filters(query.memory_type, query.tags, query.agent_id)
+    for name in ("created_after", "created_before", "sort_by", "sort_dir"):
+        if (value := getattr(query, name)) is not None:
+            params[name] = value
+    kinds = query.memory_type or MEMORIES
+    return params | _filters(kinds, query.tags, query.agent_id, query.app_id)
 
 
 def _filters(
-    memory_type: str | None, tags: tuple[str, ...], agent_id: str | None
+    memory_type: str | None, tags: tuple[str, ...], agent_id: str | None, app_id: str | None
 ) -> dict[str, str]:
     params: dict[str, str] = {}
     if memory_type:
@@ -121,6 +143,8 @@ def _filters(
         params["tags"] = ",".join(tags)
     if agent_id:
         params["agent_id"] = agent_id
+    if app_id:
+        params["appId"] = app_id
     return params
 
 

@@ -113,6 +113,7 @@ def _fact(body: MemoryBody, ahead_s: float) -> Fact | None:
         updated_at=at - ahead_s,
         text=fingerprint(body.content or ""),
         turns=frozenset(map(fingerprint, texts)),
+        app_id=body.app_id or None,
     )
 
 

@@ -43,6 +43,7 @@ def _memory(body: MemoryBody, content: str) -> Memory:
         session_id=body.session_id,
         chain_source=_chain_source(body.chain_source),
         source=body.source,
+        app_id=body.app_id,
         metadata=body.metadata,
     )
 
@@ -51,6 +52,11 @@ def _chain_source(body: ChainSourceBody | None) -> ChainSource | None:
     if body is None or (body.node_position is None and body.external_space_id is None):
         return None
     return ChainSource(node_position=body.node_position, external_space_id=body.external_space_id)
+
+
+def of_app[B: MemoryBody](memories: Iterable[B], app_id: str | None) -> list[B]:
+    """Those of the app *app_id*, all of them for None. One without an app is of the default one."""
+    return [each for each in memories if app_id is None or (each.app_id or "") == app_id]
 
 
 def ranked[M: (Memory, MemoryBody)](memories: Iterable[M]) -> list[M]:

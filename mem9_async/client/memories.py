@@ -3,7 +3,7 @@
 from yarl import URL
 
 from mem9_async.client.encoding import DELETE_MAX_IDS, change_body, ids_body, list_params
-from mem9_async.client.mapping import memory
+from mem9_async.client.mapping import memory, of_app
 from mem9_async.client.paging import window
 from mem9_async.client.pool import LIST_BODY_MAX, SEARCH_BODY_MAX, Request
 from mem9_async.client.reader import Asker, addresses_of, unreadable
@@ -31,7 +31,7 @@ class Memories:
 
         Pages fit together as far as one request allows: see paging.py.
         """
-        wanted = window(query.offset, query.limit)
+        wanted = window(query.offset, query.limit, by_time=query.sort_by is None)
         answer = await self._asker.ask_again(
             Request(
                 method="GET",
@@ -53,13 +53,15 @@ class Memories:
         else:  # an offset that mem9 could not take, and put right
             offset = body.offset
             shown = list(body.memories[: query.limit])
+        mine = of_app(shown, query.app_id)
         return MemoryPage(
-            memories=tuple(memory(item) for item in shown),
+            memories=tuple(memory(item) for item in mine),
             total=wanted.start + len(body.memories) if body.total is None else body.total,
             limit=query.limit,
             offset=offset,
             notice=success_notice(body, answer.key),
             warnings=body.cut_short,
+            withheld=len(shown) - len(mine),
         )
 
     async def get(self, space: Space, caller_agent_id: str, memory_id: str) -> Memory:

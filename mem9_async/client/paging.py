@@ -26,10 +26,13 @@ class Window:
     limit: int
     start: int
     rows: int
+    by_time: bool = True
 
     def cut(self, found: Sequence[MemoryBody], *, total: int | None) -> list[MemoryBody]:
         """Return the page within *found*, the rows as they came; *total* is the whole list's."""
         ends = len(found) < self.rows if total is None else self.start + len(found) >= total
+        if not self.by_time:  # in an order of its own, in which ties have theirs
+            return list(found[: self.limit])
         groups = [list(group) for _, group in groupby(found, lambda row: row.updated_at)]
         for place, group in enumerate(groups):
             begun = place > 0 or self.start == 0
@@ -42,8 +45,13 @@ class Window:
         return ordered[first : first + self.limit]
 
 
-def window(offset: int, limit: int) -> Window:
-    """Return the rows to ask for; pages of more than 160 have less of a margin, at 200 none."""
+def window(offset: int, limit: int, *, by_time: bool = True) -> Window:
+    """Return the rows to ask for; pages of more than 160 have less of a margin, at 200 none.
+
+    Not *by_time*, the order is another one, which a later mem9 keeps by itself.
+    """
+    if not by_time:
+        return Window(offset=offset, limit=limit, start=offset, rows=limit, by_time=False)
     margin = max(0, min(MARGIN, (_ROWS_MAX - limit) // 2))
     start = max(0, offset - margin)
     return Window(offset=offset, limit=limit, start=start, rows=offset - start + limit + margin)

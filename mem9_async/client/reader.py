@@ -15,7 +15,7 @@ from mem9_async.client.wire import SuccessBody, parse
 from mem9_async.models.errors import RequestFailed
 from mem9_async.models.key_check import explained, is_doubtful
 from mem9_async.models.memory import KeyState
-from mem9_async.models.outcome import ErrorType, Meter
+from mem9_async.models.outcome import ErrorType, Meter, Outcome
 
 _KEY_STATES = {"active": KeyState.ACTIVE, "inactive": KeyState.INACTIVE}
 
@@ -34,17 +34,9 @@ class Asker:
         """
         clock = asyncio.get_running_loop().time
         began = clock()
-        try:
-            answer = await self._pool.exchange(request, timeout_s=timeout_s)
-        except FAILURES as exc:
-            raise RequestFailed(of_failure(exc, duration_s=clock() - began)) from exc
+        answer = await self.exchange(request, timeout_s=timeout_s)
         if not answer.ok:
-            outcome = of_refusal(
-                answer,
-                asked=meter,
-                retry_after_max_s=self._retry_after_max_s,
-                duration_s=clock() - began,
-            )
+            outcome = self.refusal(answer, meter, duration_s=clock() - began)
             state = None
             if is_doubtful(outcome) and (left_s := timeout_s - (clock() - began)) > 0:
                 state = await self.key_state(
@@ -52,6 +44,24 @@ class Asker:
                 )
             raise RequestFailed(explained(outcome, state))
         return answer
+
+    async def exchange(self, request: Request, *, timeout_s: float) -> Response:
+        """Send *request* once and return what came. Raises RequestFailed where nothing did."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        try:
+            return await self._pool.exchange(request, timeout_s=timeout_s)
+        except FAILURES as exc:
+            raise RequestFailed(of_failure(exc, duration_s=clock() - began)) from exc
+
+    def refusal(self, answer: Response, meter: Meter, *, duration_s: float = 0.0) -> Outcome:
+        """What an *answer* other than 2xx means to a request that is counted under *meter*."""
+        return of_refusal(
+            answer,
+            asked=meter,
+            retry_after_max_s=self._retry_after_max_s,
+            duration_s=duration_s,
+        )
 
     async def key_state(
         self, status: URL, headers: Mapping[str, str], *, timeout_s: float

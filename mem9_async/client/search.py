@@ -4,14 +4,15 @@ import asyncio
 import random
 
 from mem9_async.client.encoding import RECALL_FACTOR, search_params
-from mem9_async.client.mapping import found, ranked
+from mem9_async.client.mapping import found, of_app, ranked
 from mem9_async.client.pool import SEARCH_BODY_MAX, Request, Response
 from mem9_async.client.reader import Asker, addresses_of, unreadable
 from mem9_async.client.responses.notices import spoken_notice, usage_notice
 from mem9_async.client.search_retry import is_too_slow, pause_s
 from mem9_async.client.urls import read_headers
 from mem9_async.client.wire import parse_list
-from mem9_async.models.errors import RequestFailed
+from mem9_async.models.capability import Feature
+from mem9_async.models.errors import NotOffered, RequestFailed
 from mem9_async.models.memory import SearchQuery, SearchResult
 from mem9_async.models.outcome import Meter
 
@@ -64,15 +65,20 @@ def _result(
     body = parse_list(answer.body) if answer.whole else None
     if body is None:
         raise unreadable(answer)
+    if query.keyword and any(each.confidence is not None for each in body.memories):
+        raise NotOffered(Feature.KEYWORD, known=True)  # it was a recall
     # Ranked as they came: of three times the limit, most are never shown, nor need be made ours.
-    best = ranked(body.memories)[: max(1, query.limit)]
+    mine = of_app(body.memories, query.app_id)
+    best = ranked(mine)[: max(1, query.limit)]
     return SearchResult(
         effective_query=query.query,
         memories=tuple(found(item) for item in best),
-        available=len(body.memories),
+        available=len(mine),
         notice=spoken_notice(body, answer.key),
         usage_notice=usage_notice(body),
         attempts=attempts,
         elapsed_s=elapsed_s,
         warnings=body.cut_short,
+        total=body.total if query.keyword else None,
+        withheld=len(body.memories) - len(mine),
     )

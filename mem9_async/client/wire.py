@@ -224,6 +224,7 @@ class MemoryBody(Body):
     session_id: Text = None
     chain_source: Annotated[ChainSourceBody | None, AsObject] = None
     source: Text = None
+    app_id: Text = Field(None, alias="appId")
     metadata: Annotated[JsonValue, AfterValidator(finite)] = None
 
 
@@ -249,6 +250,7 @@ class _PlainMemoryBody(MemoryBody):
     agent_id: str | None = None
     session_id: str | None = None
     source: str | None = None
+    app_id: str | None = Field(None, alias="appId")
 
 
 _plain_memories = TypeAdapter(list[_PlainMemoryBody])

@@ -27,6 +27,11 @@ class Batch(BaseModel):
     verbatim: bool = False
 
     @property
+    def keeps_raw(self) -> bool:
+        """False when mem9 is to keep no messages as they were said; one for the whole batch."""
+        return all(payload.kind == "pinned" or payload.keep_raw for payload in self.payloads)
+
+    @property
     def may_be_seen(self) -> bool:
         """False when mem9 makes no fact of it: then there is nothing to watch for."""
         return self.verbatim or any(payload.told for payload in self.payloads)

@@ -80,6 +80,24 @@ class PartlyDeleted(RequestFailed):
         self.deleted = deleted
 
 
+class NotOffered(Mem9AsyncError):
+    """What the call needs is not in this mem9, or cannot be proved to be; nothing was done."""
+
+    code = "not_offered"
+
+    def __init__(self, feature: str, *, known: bool) -> None:
+        said = (
+            f"The mem9 at this address has no {feature}: it would pass over it in silence, so "
+            "nothing was asked of it. Leave the parameter out, or use a later mem9."
+            if known
+            else f"Whether the mem9 at this address has {feature} could not be found out, and one "
+            "that has not would pass over it in silence. Nothing was asked of it; try again later."
+        )
+        super().__init__(said, code=self.code if known else "not_proven")
+        self.feature = feature
+        self.known = known
+
+
 class NotFound(Mem9AsyncError):
     """mem9 answered, and there is no memory with this id."""
 

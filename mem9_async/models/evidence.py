@@ -15,6 +15,7 @@ class Fact:
     updated_at: float
     text: int  #: what `fingerprint` makes of its content
     turns: frozenset[int]  #: the same of the messages it came from
+    app_id: str | None = None  #: None where the server does not say, or it is the default app
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,14 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 from pydantic_core import to_json
 
 from mem9_async.models.outcome import Outcome, Trouble
@@ -32,12 +39,24 @@ class Message(BaseModel):
 
 
 class Turn(BaseModel):
-    """Messages from which mem9 extracts facts. Consecutive turns of a lane share a request."""
+    """Messages from which mem9 extracts facts. Consecutive turns of a lane share a request.
+
+    Without `keep_raw`, mem9 is to keep what it extracts and not the messages themselves.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["turn"] = "turn"
     messages: tuple[Message, ...]
+    keep_raw: bool = True
+
+    @model_serializer(mode="wrap")
+    def _without_default(self, made: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
+        # What every journal holds already is written as it was: equal jobs are known by it.
+        told: dict[str, JsonValue] = made(self)
+        if self.keep_raw:
+            told.pop("keep_raw", None)
+        return told
 
     @property
     def size_bytes(self) -> int:

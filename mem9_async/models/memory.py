@@ -38,13 +38,16 @@ class Memory(BaseModel):
     session_id: str | None = None
     chain_source: ChainSource | None = None
     source: str | None = None
+    app_id: str | None = None
     metadata: JsonValue = None
 
 
 class SearchQuery(BaseModel):
     """One recall. `limit` is what the caller wants back; the client asks mem9 for three times it.
 
-    `agent_id` filters (None: every agent); `caller_agent_id` goes into the header only.
+    `agent_id` and `app_id` filter (None: all of them); `caller_agent_id` goes into the header only.
+    With `keyword` it is no recall: memories that hold the query as it is, `limit` of them from
+    `offset` on, newest first.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,6 +61,9 @@ class SearchQuery(BaseModel):
     memory_type: str | None = None
     tags: tuple[str, ...] = ()
     agent_id: str | None = None
+    app_id: str | None = None
+    keyword: bool = False
+    offset: int = 0
 
 
 class SearchResult(BaseModel):
@@ -68,6 +74,8 @@ class SearchResult(BaseModel):
     mem9's words, `usage_notice` ours about the usage it told. `second` says how a second search
     was made that the caller had allowed: in other words, or past mem9's cut-off. `warnings` are
     mem9's codes for what it cut short; not empty, what is missing here may be there all the same.
+    `total` counts all that hold the words, in a search for words. `withheld` counts memories of
+    other apps, which mem9 should not have sent.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -82,6 +90,8 @@ class SearchResult(BaseModel):
     pending: tuple[PendingWrite, ...] = ()
     second: Literal["reworded", "widened"] | None = None
     warnings: tuple[str, ...] = ()
+    total: int | None = None
+    withheld: int = 0
 
     @property
     def partial(self) -> bool:
@@ -90,7 +100,10 @@ class SearchResult(BaseModel):
 
 
 class ListQuery(BaseModel):
-    """One page of a space's memories, newest first. Free of charge."""
+    """One page of a space's memories, newest first or by `sort_by`. Free of charge.
+
+    `created_after` and `created_before` are RFC 3339, and for raw turns only.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -102,10 +115,15 @@ class ListQuery(BaseModel):
     memory_type: str | None = None
     tags: tuple[str, ...] = ()
     agent_id: str | None = None
+    app_id: str | None = None
+    created_after: str | None = None
+    created_before: str | None = None
+    sort_by: Literal["content", "memory_type", "tags", "updated_at"] | None = None
+    sort_dir: Literal["asc", "desc"] | None = None
 
 
 class MemoryPage(BaseModel):
-    """One page; `total` counts the whole list. `warnings` as in a SearchResult."""
+    """One page; `total` counts the whole list. `warnings` and `withheld` as in a SearchResult."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -115,6 +133,7 @@ class MemoryPage(BaseModel):
     offset: int
     notice: str | None = None
     warnings: tuple[str, ...] = ()
+    withheld: int = 0
 
 
 class MemoryChange(BaseModel):

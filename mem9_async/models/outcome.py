@@ -37,6 +37,8 @@ class ErrorType(StrEnum):
     DEADLINE_EXCEEDED = "deadline_exceeded"  #: not delivered within delivery_deadline
     WORKER_CRASH = "worker_crash"  #: in flight at three process deaths
     BUG = "bug"  #: our own code failed while sending
+    NOT_OFFERED = "not_offered"  #: this mem9 has not what protects the job's content
+    NOT_PROVEN = "not_proven"  #: whether it has cannot be found out at present
     NOT_REMEMBERED = "not_remembered"  #: mem9 took it, and does not have it
     PAUSED = "paused"  #: a person holds the space back
     KEY_MISSING = "key_missing"  #: the key was not kept; waits for a call that brings it

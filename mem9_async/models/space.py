@@ -24,7 +24,8 @@ class Lane(BaseModel):
     """One ordered stream of jobs: what may share a request, and must stay in order.
 
     mem9 reads a request as one conversation and its model would mix people up,
-    so who asked (Dify's user and, where known, conversation) is part of the lane.
+    so who asked (Dify's user and, where known, conversation) is part of the lane. `app_id` is the
+    app whose memories it writes, at most 100 bytes; None for mem9's default one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,3 +35,12 @@ class Lane(BaseModel):
     session_id: str | None = None
     user_id: str | None = None
     conversation_id: str | None = None
+    app_id: str | None = None
+
+    @property
+    def address(self) -> dict[str, str | None]:
+        """All of it but the space, as it is kept and hashed; without an app that is not named."""
+        told = self.model_dump(mode="json", exclude={"space"})
+        if self.app_id is None:
+            del told["app_id"]
+        return told

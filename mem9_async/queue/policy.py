@@ -81,6 +81,8 @@ RULES: dict[ErrorType, Rule] = {
     ErrorType.REJECTED: Rule(Move.SPLIT, Health.ALIVE, single=Move.BURY),
     ErrorType.BLOCKED: Rule(Move.SPLIT, Health.ALIVE, single=Move.RETRY),
     ErrorType.TOO_LARGE: Rule(Move.SPLIT, Health.ALIVE, single=Move.BURY),
+    ErrorType.NOT_OFFERED: Rule(Move.BURY, Health.UNKNOWN),
+    ErrorType.NOT_PROVEN: Rule(Move.RETRY, Health.UNKNOWN, Wait.MINUTE),
     ErrorType.PAYLOAD_MISMATCH: Rule(Move.BURY, Health.ALIVE),
     ErrorType.DEADLINE_EXCEEDED: Rule(Move.BURY, Health.ALIVE),
     ErrorType.WORKER_CRASH: Rule(Move.BURY, Health.ALIVE),
@@ -94,6 +96,7 @@ _PARKED_WITHOUT_SCHEDULE = {  # in their rule: what they are parked for is seen 
     str(ErrorType.UNAVAILABLE): Wait.TENANT,
     str(ErrorType.SERVER_ERROR): Wait.TENANT,
 }
+_UNSENT = (ErrorType.NOT_PROVEN,)  # nothing was tried: its lane waits, and no other
 _LOOKUP_FAILED = (KeyState.ACTIVE, KeyState.UNAVAILABLE)
 _BLOCKED_ATTEMPTS = 3  # a lone job that is blocked this often is blocked for what it says,
 _BLOCKED_JOBS = 3  # unless this many different ones were, and none was taken between
@@ -166,7 +169,7 @@ class Policy:
             move=move,
             health=health,
             after_s=self._after_s(wait, move, outcome, situation),
-            costs_attempt=move not in (Move.PARK, Move.PAUSE),
+            costs_attempt=move not in (Move.PARK, Move.PAUSE) and reason not in _UNSENT,
             reason=str(reason),
         )
 

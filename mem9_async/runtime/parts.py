@@ -181,6 +181,7 @@ class Parts(Foundations):
             storage=self.storage,
             lanes=self.lanes,
             deliverer=self.deliverer,
+            known=self.client.known,
             trouble=self.reporting.trouble,
             stored=self.rotation.stored,
             underway=self.underway,

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from mem9_async.models.errors import CredentialsMissing, InvalidRequest
+from mem9_async.models.memory import Memory
 from mem9_async.models.space import Space
 from mem9_async.tools.call import Call
 from mem9_async.tools.requests import fields
@@ -15,6 +16,7 @@ from mem9_async.tools.requests import fields
 DEFAULT_BASE_URL = "https://api.mem9.ai"
 DEFAULT_AGENT_ID = "dify"
 MAX_ID_CHARS = 100  # VARCHAR(100) in mem9, which answers longer ones with a 500 or a silent loss
+MAX_APP_BYTES = 100
 _DIGEST_CHARS = 16
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _KEY = re.compile(r"[!-~]+")
@@ -32,10 +34,14 @@ class Isolation(StrEnum):
     SHARED = "shared"
     PER_USER = "per_user"
     PER_CONVERSATION = "per_conversation"
+    PER_APP = "per_app"
 
 
 class Access(BaseModel):
-    """A space, and the agent id under which this caller writes and (isolated) reads."""
+    """A space, and the agent id under which this caller writes and (isolated) reads.
+
+    `app_id` is set where apps are kept apart: everything is written and read in that app.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,11 +49,23 @@ class Access(BaseModel):
     agent_id: str
     isolation: Isolation = Isolation.SHARED
     session_id: str | None = None
+    app_id: str | None = None
 
     @property
     def isolated(self) -> bool:
         """True when this caller may see only what was stored under its own agent id."""
+        return self.isolation in (Isolation.PER_USER, Isolation.PER_CONVERSATION)
+
+    @property
+    def kept_apart(self) -> bool:
+        """True when not everything in the space is this caller's."""
         return self.isolation is not Isolation.SHARED
+
+    def owns(self, memory: Memory) -> bool:
+        """Whether this caller may see *memory*: by its id, mem9 shows anybody's."""
+        if self.isolated and memory.agent_id != self.agent_id:
+            return False
+        return self.app_id is None or memory.app_id == self.app_id
 
     @property
     def own_agent_id(self) -> str | None:
@@ -67,7 +85,7 @@ def read(call: Call) -> Access:
     configured = configured_agent_id(call)
     kept_apart = isolation(call)
     match kept_apart:
-        case Isolation.SHARED:
+        case Isolation.SHARED | Isolation.PER_APP:
             agent_id = configured
         case Isolation.PER_USER:
             agent_id = _derived(configured, "u", call.user_id, "per_user")
@@ -75,7 +93,13 @@ def read(call: Call) -> Access:
             agent_id = _derived(
                 configured, "c", call.conversation_id or session_id, "per_conversation"
             )
-    return Access(space=asked, agent_id=agent_id, isolation=kept_apart, session_id=session_id)
+    return Access(
+        space=asked,
+        agent_id=agent_id,
+        isolation=kept_apart,
+        session_id=session_id,
+        app_id=own_app(call, call.app_id),
+    )
 
 
 def owner(call: Call) -> str | None:
@@ -98,8 +122,41 @@ def isolation(call: Call) -> Isolation:
     except ValueError:
         # Guessing could mix people whose memories were meant to stay apart.
         raise InvalidRequest(
-            "isolation must be shared, per_user or per_conversation", code="isolation_invalid"
+            "isolation must be shared, per_user, per_conversation or per_app",
+            code="isolation_invalid",
         ) from None
+
+
+def own_app(call: Call, dify_app: str | None) -> str | None:
+    """Return the app of mem9's that *dify_app* has, where apps are kept apart; else None."""
+    if isolation(call) is not Isolation.PER_APP:
+        return None
+    named = (dify_app or "").strip()
+    if not named:
+        raise InvalidRequest(
+            "isolation per_app keeps memories apart by Dify's app, and this call has none. "
+            "Nothing was read or stored.",
+            code="isolation_unknown_caller",
+        )
+    return app("app_id", named)
+
+
+def app(name: str, value: str | None) -> str | None:
+    """Return *value* when mem9 can keep it as the name of an app, and find it again."""
+    if value is None:
+        return None
+    size = len(value.encode())
+    if size > MAX_APP_BYTES:
+        raise InvalidRequest(
+            f"{name} has {size} bytes; mem9 keeps at most {MAX_APP_BYTES}", code="app_id_too_long"
+        )
+    if _CONTROL.search(value) or value.lower() == "null":
+        raise InvalidRequest(
+            f"{name} must be a name without line breaks and control characters, and not null, "
+            "which mem9 reads as no app at all",
+            code="app_id_invalid",
+        )
+    return value
 
 
 def check_form(call: Call) -> tuple[Space | None, str]:

@@ -94,7 +94,7 @@ def update(call: Call, backend: Backend) -> UpdateAnswer:
     """Change one memory."""
     command = asked.change(call, max_bytes=backend.settings.job_max_bytes)
     asker = command.access
-    if asker.isolated:
+    if asker.kept_apart:
         _own(backend, asker, command.memory_id)
     try:
         memory = backend.update_memory(
@@ -110,7 +110,7 @@ def delete(call: Call, backend: Backend) -> DeleteAnswer:
     command = asked.deletion(call)
     asker = command.access
     ids = command.memory_ids
-    if asker.isolated:
+    if asker.kept_apart:
         ids = tuple(memory_id for memory_id in ids if _is_own(backend, asker, memory_id))
     requested = len(command.memory_ids)
     if not ids:
@@ -130,7 +130,7 @@ def queue(call: Call, backend: Backend) -> QueueAnswer:
 
 def _own(backend: Backend, asker: Access, memory_id: str) -> Memory:
     memory = backend.get_memory(asker.space, asker.agent_id, memory_id)
-    if asker.isolated and memory.agent_id != asker.agent_id:
+    if not asker.owns(memory):
         # The same words as for an id that does not exist: another's memory is not hinted at.
         raise NotFound("mem9 has no memory with this id")
     return memory

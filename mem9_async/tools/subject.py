@@ -60,6 +60,7 @@ def lane(call: Call, subject: Subject, run_id: str) -> Lane:
         user_id=f"{subject.kind} {subject.subject_id}",
         # The agent id alone may be one for several apps.
         conversation_id=f"app {subject.app_id}",
+        app_id=caller.own_app(call, subject.app_id),
     )
 
 

@@ -39,6 +39,53 @@ def test_a_turn_is_sent_as_the_original_sends_it() -> None:
     }
 
 
+def test_what_a_later_mem9_takes_is_sent_where_it_was_asked_for() -> None:
+    """The app in every form of a store; that no messages be kept with messages alone."""
+    plain = batch(Turn(messages=turn("a").messages, keep_raw=False))
+    lane = plain.lane.model_copy(update={"app_id": "shop"})
+    quiet = plain.model_copy(update={"lane": lane})
+    word_for_word = quiet.model_copy(update={"verbatim": True})
+    pin = quiet.model_copy(update={"payloads": (Pinned(content="a"),)})
+
+    assert decoded(store_body(quiet)) == {
+        "messages": [{"role": "user", "content": "a"}],
+        "agent_id": "dify",
+        "mode": "smart",
+        "appId": "shop",
+        "disableSessionSave": True,
+        "session_id": "conv-1",
+    }
+    assert decoded(store_body(word_for_word))["appId"] == "shop"
+    assert decoded(store_body(pin)) == {
+        "content": "a", "memory_type": "pinned", "agent_id": "dify", "appId": "shop",
+    }  # fmt: skip
+
+
+def test_a_search_for_words_has_pages() -> None:
+    """As many rows as are wanted, in mem9's own order."""
+    query = SearchQuery(
+        space=space(), caller_agent_id="dify", query="50 %", limit=7, keyword=True, offset=14,
+        app_id="shop",
+    )  # fmt: skip
+
+    assert search_params(query) == {
+        "q": "50 %", "limit": "7", "search_mode": "keyword", "offset": "14", "appId": "shop",
+    }  # fmt: skip
+
+
+def test_a_list_of_a_later_mem9_is_narrowed_and_sorted() -> None:
+    """By what it has; where the kinds are not named, raw turns are not among them."""
+    query = ListQuery(
+        space=space(), caller_agent_id="dify", memory_type="session", app_id="shop",
+        created_after="2026-11-01T00:00:00Z", sort_by="content", sort_dir="asc",
+    )  # fmt: skip
+
+    assert list_params(query, offset=0, limit=20) == {
+        "limit": "20", "offset": "0", "memory_type": "session", "appId": "shop",
+        "created_after": "2026-11-01T00:00:00Z", "sort_by": "content", "sort_dir": "asc",
+    }  # fmt: skip
+
+
 def test_without_a_session_none_is_sent() -> None:
     """An absent session is left out, not null."""
     assert "session_id" not in decoded(store_body(batch(session_id=None)))
@@ -172,7 +219,7 @@ def test_a_list_has_no_q() -> None:
     query = ListQuery(space=space(), caller_agent_id="dify", offset=20)
 
     params = list_params(query, offset=10, limit=40)
-    assert params == {"limit": "40", "offset": "10"}
+    assert params == {"limit": "40", "offset": "10", "memory_type": "insight,pinned"}
 
 
 @pytest.mark.parametrize(

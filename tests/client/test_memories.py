@@ -49,7 +49,8 @@ async def test_a_page_is_asked_for_with_a_margin(client: Mem9Client, mem9: Mocke
 
     page = await client.list_memories(list_query(offset=20, limit=5))
 
-    assert mem9.sent[0].params == {"limit": "45", "offset": "0"}
+    kinds = {"memory_type": "insight,pinned"}
+    assert mem9.sent[0].params == {"limit": "45", "offset": "0", **kinds}
     assert [memory.id for memory in page.memories] == [f"m{number}" for number in range(20, 25)]
     assert (page.total, page.limit, page.offset) == (30, 5, 20)
 

@@ -56,6 +56,15 @@ def test_pages_neither_repeat_nor_lose_a_memory(groups: list[int], limit: int, s
     assert len(read) == len(set(read)) == mem9.total
 
 
+def test_another_order_than_by_time_is_mem9s_own() -> None:
+    """It is asked for without a margin, and kept."""
+    rows = [row(5), row(3), row(9)]
+    wanted = window(40, 2, by_time=False)
+
+    assert (wanted.start, wanted.rows) == (40, 2)
+    assert ids(wanted.cut(rows, total=100)) == ["m0005", "m0003"]
+
+
 def test_a_time_shared_by_too_many_keeps_mem9s_order() -> None:
     """Sorting the part in sight would break an order that holds."""
     rows = [row(number) for number in (5, 3, 9, 1, *range(100, 200))]

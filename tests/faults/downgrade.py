@@ -28,7 +28,7 @@ def to_version_1(data: Path) -> int:
                 old = reseal(sealer, job.sealed, job.place(digest), digest + job.job_id)
                 db.execute("UPDATE jobs SET sealed = ? WHERE seq = ?", (old, job.seq))
                 jobs += 1
-            for later in ("takes", "refs", "holds", "history", "observed"):
+            for later in ("takes", "refs", "holds", "history", "observed", "ingests"):
                 db.execute(f"DROP TABLE IF EXISTS {later}")
             db.execute("PRAGMA user_version = 1")
             db.execute("COMMIT")

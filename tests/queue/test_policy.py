@@ -79,6 +79,8 @@ TABLE = [
         504,
     ),
     # ours
+    Row(ErrorType.NOT_OFFERED, Move.BURY, Move.BURY, Health.UNKNOWN, _AT_ONCE),
+    Row(ErrorType.NOT_PROVEN, Move.RETRY, Move.RETRY, Health.UNKNOWN, (MINUTE_S, MINUTE_S)),
     Row(ErrorType.BUG, Move.RETRY, Move.RETRY, Health.UNKNOWN, _BACKOFF),
     Row(ErrorType.KEY_MISSING, Move.PARK, Move.PARK, Health.ALIVE, _FIXED_AUTH),
     Row(ErrorType.PAYLOAD_MISMATCH, Move.BURY, Move.BURY, Health.ALIVE, _AT_ONCE),
@@ -143,7 +145,8 @@ def test_a_first_attempt_is_decided_as_the_table_says(row: Row, jobs: int) -> No
         assert decision.move is move
         assert decision.health is row.health
         assert shortest_s <= decision.after_s <= longest_s
-        assert decision.costs_attempt is (move not in (Move.PARK, Move.PAUSE))
+        free = move in (Move.PARK, Move.PAUSE) or row.error_type is ErrorType.NOT_PROVEN
+        assert decision.costs_attempt is not free
         assert decision.reason == row.error_type
 
 
@@ -428,3 +431,10 @@ def test_a_quota_that_is_being_counted_slows_nobody_else() -> None:
     assert (decision.move, decision.health) == (Move.PAUSE, Health.ALIVE)
     assert decision.after_s >= 7.0
     assert not decision.costs_attempt
+
+
+def test_what_was_not_tried_costs_no_attempt() -> None:
+    """Whether the server keeps the job as asked is not known: it waits, however often."""
+    decision = _decide(ErrorType.NOT_PROVEN, _situation(jobs=1, attempt=25))
+
+    assert (decision.move, decision.costs_attempt) == (Move.RETRY, False)

@@ -34,6 +34,7 @@ def call(
     *,
     user_id: str | None = "user-1",
     conversation_id: str | None = None,
+    app_id: str | None = None,
     **credentials: Any,
 ) -> Call:
     """Return a call with good credentials, changed by *credentials*."""
@@ -42,6 +43,7 @@ def call(
         credentials={**CREDENTIALS, **credentials},
         user_id=user_id,
         conversation_id=conversation_id,
+        app_id=app_id,
     )
 
 

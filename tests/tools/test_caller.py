@@ -251,3 +251,51 @@ def test_every_refusal_here_is_one_of_ours() -> None:
     """Odd types in credentials are refused, not crashed on."""
     with pytest.raises(Mem9AsyncError):
         caller.read(call(mem9_api_key=["sk"]))
+
+
+class TestPerApp:
+    """Isolation by Dify's app."""
+
+    def test_every_user_of_an_app_has_one_app_of_mem9s(self) -> None:
+        """Under the agent id that is configured: its memories are the app's."""
+        one = caller.read(call(isolation="per_app", app_id=" app-1 "))
+        other = caller.read(call(isolation="per_app", app_id="app-1", user_id="user-2"))
+
+        assert (one.app_id, one.agent_id) == (other.app_id, other.agent_id) == ("app-1", "dify")
+        assert one.kept_apart
+        assert one.own_agent_id is None
+
+    @pytest.mark.parametrize("app_id", [None, "", "  "])
+    def test_a_call_without_an_app_is_refused(self, app_id: str | None) -> None:
+        """It would be everybody's."""
+        with pytest.raises(InvalidRequest) as refused:
+            caller.read(call(isolation="per_app", app_id=app_id))
+
+        assert refused.value.code == "isolation_unknown_caller"
+
+    def test_in_every_other_isolation_dify_s_app_is_no_app_of_mem9s(self) -> None:
+        """Nothing changes for who has chosen one of them."""
+        for isolation in ("shared", "per_user"):
+            assert caller.read(call(isolation=isolation, app_id="app-1")).app_id is None
+
+    @pytest.mark.parametrize(
+        ("given", "code"),
+        [
+            ("null", "app_id_invalid"),
+            ("NULL", "app_id_invalid"),
+            ("a\nb", "app_id_invalid"),
+            ("a" * 101, "app_id_too_long"),
+            ("\u00e4" * 51, "app_id_too_long"),
+        ],
+    )
+    def test_a_name_that_mem9_cannot_keep_or_find_is_refused(self, given: str, code: str) -> None:
+        """It counts bytes, and reads null as no name."""
+        with pytest.raises(InvalidRequest) as refused:
+            caller.app("app_id", given)
+
+        assert refused.value.code == code
+
+    def test_a_name_may_have_a_hundred_bytes(self) -> None:
+        """Of any script."""
+        assert caller.app("app_id", "\u00e4" * 50) == "\u00e4" * 50
+        assert caller.app("app_id", None) is None

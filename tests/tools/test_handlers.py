@@ -2,7 +2,7 @@
 
 import pytest
 
-from mem9_async.models.errors import NotFound, VersionConflict
+from mem9_async.models.errors import InvalidRequest, NotFound, VersionConflict
 from mem9_async.models.memory import Memory
 from mem9_async.tools import caller, handlers
 
@@ -97,3 +97,63 @@ class TestShared:
         answer = handlers.update(call({"memory_id": "m1", "content": "x", "version": 4}), held)
 
         assert (answer.ok, answer.code, answer.actual_version) == (False, "version_conflict", 5)
+
+
+class TestPerApp:
+    """A caller whose app is kept apart."""
+
+    @pytest.mark.parametrize(("owner", "seen"), [("app-1", True), ("app-2", False), (None, False)])
+    def test_gets_its_own_apps_memories_alone(self, owner: str | None, seen: bool) -> None:
+        """mem9 itself shows anybody's by the id, and an older one has no apps."""
+        held = backend()
+        held.memories = {"m1": Memory(id="m1", content="c", agent_id="other", app_id=owner)}
+        asked = call({"memory_id": "m1"}, isolation="per_app", app_id="app-1")
+
+        if seen:
+            assert handlers.get(asked, held).ok
+        else:
+            with pytest.raises(NotFound):
+                handlers.get(asked, held)
+
+    def test_changes_and_deletes_no_other_apps(self) -> None:
+        """Looked up first."""
+        held = backend()
+        held.memories = {
+            "m1": Memory(id="m1", content="c", app_id="app-1"),
+            "m2": Memory(id="m2", content="c", app_id="app-2"),
+        }
+        own = {"isolation": "per_app", "app_id": "app-1"}
+
+        answer = handlers.delete(call({"memory_ids": "m1,m2"}, **own), held)
+        with pytest.raises(NotFound):
+            handlers.update(call({"memory_id": "m2", "content": "x"}, **own), held)
+
+        assert (answer.requested, answer.deleted) == (2, 1)
+        assert held.deleted == [("m1",)]
+        assert held.changes == []
+
+    def test_stores_searches_and_lists_in_one_app(self) -> None:
+        """Also what is pinned: mem9 keeps the app of it."""
+        held = backend()
+        own = {"isolation": "per_app", "app_id": "app-1"}
+
+        handlers.store(call({"content": "c", "pinned": True}, **own), held)
+        handlers.search(call({"query": "c"}, **own), held)
+        handlers.list_memories(call({}, **own), held)
+
+        assert held.jobs[0].lane.app_id == "app-1"
+        assert held.searches[0][0].app_id == "app-1"
+        assert held.pages[0].app_id == "app-1"
+
+    def test_chooses_no_other_app(self) -> None:
+        """A node's parameter does not get round it."""
+        own = {"isolation": "per_app", "app_id": "app-1"}
+        for work, parameters in (
+            (handlers.store, {"content": "c"}),
+            (handlers.search, {"query": "c"}),
+            (handlers.list_memories, {}),
+        ):
+            with pytest.raises(InvalidRequest) as refused:
+                work(call({**parameters, "app_id": "app-2"}, **own), backend())
+            assert refused.value.code == "app_id_not_allowed"
+            work(call({**parameters, "app_id": "app-1"}, **own), backend())

@@ -303,4 +303,13 @@ class Takeover:
                 )
             ],
         )
+        self._to.executemany(
+            "INSERT OR IGNORE INTO ingests VALUES (?, ?)",
+            [
+                (row, *named)
+                for named in self._from.execute(
+                    "SELECT ingest_job FROM ingests WHERE batch_row = ?", (old_row,)
+                )
+            ],
+        )
         return row

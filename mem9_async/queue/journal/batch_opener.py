@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 import structlog
 
 from mem9_async.models.batch import Batch
-from mem9_async.models.job import Payload
+from mem9_async.models.job import Payload, Turn
 from mem9_async.models.outcome import Confirmation, ErrorType
 from mem9_async.queue.facts import expected_facts
 from mem9_async.queue.journal.errors import JournalError
@@ -73,21 +73,29 @@ class Opener:
             self._file.count("unconfirmed", taken)
         log.error("job.dead_lettered", error_type=ErrorType.PAYLOAD_MISMATCH, jobs=lost)
 
-    def fitting(self, lane_id: int, seqs: list[int], max_facts: int) -> int:
-        """How many of the lane's jobs *seqs*, from the first on, give at most *max_facts* facts.
+    def fitting(self, lane_id: int, seqs: list[int], max_facts: int | None) -> int:
+        """How many of the lane's jobs *seqs*, from the first on, may share a request: at least one.
 
-        At least one. mem9 keeps the first fifty facts of a request and says nothing of the rest.
+        They give at most *max_facts* facts (mem9 keeps the first fifty of a request and says
+        nothing of the rest), and are alike in whether their messages are kept as they were said.
         """
         known = self._addresses.lane(lane_id)
         facts = 0
+        keep_raw: bool | None = None
         for number, seq in enumerate(seqs):
             row = self._db.execute(
                 f"SELECT {SEALED_COLUMNS} FROM jobs WHERE seq = ?", (seq,)
             ).fetchone()
             payload = SealedJob(*row).open(self._sealer, known.digest)
-            facts += 0 if payload is None else expected_facts(payload)
-            if facts > max_facts and number:
+            if payload is None:
+                continue
+            facts += expected_facts(payload)
+            wanted = isinstance(payload, Turn) and payload.keep_raw
+            if number and (
+                (max_facts is not None and facts > max_facts) or keep_raw not in (None, wanted)
+            ):
                 return number
+            keep_raw = wanted
         return len(seqs)
 
     def open(self, row: int, next_at: float | None, now: float) -> Frozen | None:

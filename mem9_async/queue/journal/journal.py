@@ -184,7 +184,7 @@ class Journal:
             taken, total = taken + 1, total + size
             if alone:
                 break
-        if max_facts is not None and taken > 1:
+        if taken > 1:
             seqs = [row[0] for row in rows[:taken]]
             taken = self._opener.fitting(lane_id, seqs, max_facts)
         next_at = rows[taken][4] if taken < len(rows) else None
@@ -249,6 +249,7 @@ class Journal:
                 jobs = self._db.execute("DELETE FROM jobs WHERE batch_row = ?", (row,)).rowcount
                 self._db.execute("DELETE FROM batches WHERE batch_row = ?", (row,))
                 self._db.execute("DELETE FROM takes WHERE batch_row = ?", (row,))
+                self._db.execute("DELETE FROM ingests WHERE batch_row = ?", (row,))
             else:
                 jobs = self._db.execute(
                     "UPDATE jobs SET state = 2, deaths = 0 WHERE batch_row = ?", (row,)

@@ -17,7 +17,7 @@ from mem9_async.queue.journal.space_rows import SpaceRows
 from mem9_async.queue.records import KnownLane
 from mem9_async.queue.sealing import SealBroken, Sealer
 
-_LaneKey = tuple[int, str, str | None, str | None, str | None]
+_LaneKey = tuple[int, str, str | None, str | None, str | None, str | None]
 
 _KEY_KEPT_S = 3600.0  # of a space that has nothing to send: a revoked key must not stay for ever
 _DIGESTS_MOST = 1_000
@@ -187,11 +187,10 @@ class Addresses:
     def know(self, lane: Lane) -> KnownLane:
         """The lane's number and digest, recorded if it is new."""
         space_id = self.know_space(lane.space)
-        key = (space_id, lane.agent_id, lane.session_id, lane.user_id, lane.conversation_id)
-        lane_id = self._lane_ids.get(key)
+        lane_id = self._lane_ids.get(_lane_key(space_id, lane))
         if lane_id is not None:
             return self._lanes[lane_id]
-        address = lane.model_dump(mode="json", exclude={"space"})
+        address = lane.address
         digest = self._lane_digest(lane.space, address)
         row = self._db.execute("SELECT lane_id FROM lanes WHERE digest = ?", (digest,)).fetchone()
         if row is None:
@@ -208,13 +207,10 @@ class Addresses:
         """The number of *lane* if anything of it is recorded here; writes nothing."""
         if (space_id := self.find_space(lane.space)) is None:
             return None
-        key = (space_id, lane.agent_id, lane.session_id, lane.user_id, lane.conversation_id)
-        if (lane_id := self._lane_ids.get(key)) is not None:
+        if (lane_id := self._lane_ids.get(_lane_key(space_id, lane))) is not None:
             return lane_id
-        address = lane.model_dump(mode="json", exclude={"space"})
-        row = self._db.execute(
-            "SELECT lane_id FROM lanes WHERE digest = ?", (self._lane_digest(lane.space, address),)
-        ).fetchone()
+        digest = self._lane_digest(lane.space, lane.address)
+        row = self._db.execute("SELECT lane_id FROM lanes WHERE digest = ?", (digest,)).fetchone()
         return None if row is None else int(row[0])
 
     def lane(self, lane_id: int) -> KnownLane:
@@ -242,13 +238,7 @@ class Addresses:
     def _remembered(self, known: KnownLane) -> KnownLane:
         if (lane := known.lane) is not None:
             self._lanes[known.lane_id] = known
-            self._lane_ids[
-                known.space_id,
-                lane.agent_id,
-                lane.session_id,
-                lane.user_id,
-                lane.conversation_id,
-            ] = known.lane_id
+            self._lane_ids[_lane_key(known.space_id, lane)] = known.lane_id
         return known
 
     def readable(self, lane_id: int) -> KnownLane | None:
@@ -313,3 +303,15 @@ class Addresses:
 
     def _lane_digest(self, space: Space, address: dict[str, str | None]) -> bytes:
         return self._sealer.digest(self.space_digest(space) + to_json(sorted(address.items())), 16)
+
+
+def _lane_key(space_id: int, lane: Lane) -> _LaneKey:
+    # Texts compare much faster than models.
+    return (
+        space_id,
+        lane.agent_id,
+        lane.session_id,
+        lane.user_id,
+        lane.conversation_id,
+        lane.app_id,
+    )

@@ -63,10 +63,22 @@ def _know_observed_events(db: sqlite3.Connection, sealer: Sealer) -> None:
     db.execute("CREATE INDEX observed_by_time ON observed (at)")
 
 
+def _follow_the_servers_jobs(db: sqlite3.Connection, sealer: Sealer) -> None:
+    """5 to 6: which job of the server's a taken batch became.
+
+    From then on a lane may name an app, and a turn may ask that its messages are not kept: a
+    plugin of before could not read either.
+    """
+    db.execute(
+        "CREATE TABLE ingests (batch_row INTEGER PRIMARY KEY, ingest_job TEXT NOT NULL) STRICT"
+    )
+
+
 #: From version n to n + 1.
 MIGRATIONS: dict[int, Callable[[sqlite3.Connection, Sealer], None]] = {
     1: _seal_to_the_whole_place,
     2: _watch_what_was_taken,
     3: _remember_what_happened,
     4: _know_observed_events,
+    5: _follow_the_servers_jobs,
 }

@@ -39,7 +39,7 @@ class Observed:
         """What the job's event is known by; None for a job that is none."""
         if job.event_id is None:
             return None
-        named = [*job.lane.model_dump(mode="json", exclude={"space"}).values(), job.event_id]
+        named = [*job.lane.address.values(), job.event_id]
         space = self._addresses.space_digest(job.lane.space)
         return self._sealer.digest(space + to_json(named), 16)
 

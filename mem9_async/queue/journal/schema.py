@@ -1,7 +1,7 @@
 """The journal's tables. Text only: file.py is the one that runs it."""
 
 APPLICATION_ID = 0x6D656D39  # "mem9"
-VERSION = 5
+VERSION = 6
 
 # auto_vacuum takes effect only before the first table exists. The file is ours alone (ownership):
 # EXCLUSIVE spares the locks of every commit and the shared-memory file.
@@ -20,6 +20,7 @@ PRAGMA cell_size_check = ON;
 # jobs.seq is the order of delivery. We assign it: adopted jobs go below our own.
 # jobs.state: 0 available, 1 in a batch, 2 taken by mem9 and watched, 4 dead, 5 cancelled.
 # history.jobs: job ids of 16 bytes, one after the other. holds.digest: a space's, empty for all.
+# ingests.ingest_job: what the server calls its own job of a taken batch, where it has such jobs.
 # observed.digest: an event's, of an agent's run; its row outlives the job that it became.
 # batches.state: 1 in flight, 2 retryable, 3 taken; it tells the state of the batch's jobs.
 TABLES = """
@@ -71,6 +72,7 @@ CREATE TABLE takes (
     resends INTEGER NOT NULL,
     lost_for TEXT
 ) STRICT;
+CREATE TABLE ingests (batch_row INTEGER PRIMARY KEY, ingest_job TEXT NOT NULL) STRICT;
 CREATE TABLE jobs (
     seq INTEGER PRIMARY KEY,
     job_id BLOB NOT NULL UNIQUE,

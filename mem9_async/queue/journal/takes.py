@@ -91,6 +91,7 @@ class Takes:
             jobs = self._db.executemany("DELETE FROM jobs WHERE batch_row = ?", chosen).rowcount
             self._db.executemany("DELETE FROM batches WHERE batch_row = ?", chosen)
             self._db.executemany("DELETE FROM takes WHERE batch_row = ?", chosen)
+            self._db.executemany("DELETE FROM ingests WHERE batch_row = ?", chosen)
             self._file.count(counter, max(0, jobs))
 
     def lost(self, rows: Iterable[int], reason: str, now: float) -> set[int]:

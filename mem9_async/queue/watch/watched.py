@@ -66,6 +66,7 @@ class Watched:
     last_fact_at: float = 0.0
     looked_at: float = 0.0
     held: bool = False
+    app_id: str | None = None
 
     @property
     def jobs(self) -> int:
@@ -74,6 +75,8 @@ class Watched:
 
     def met(self, fact: Fact, now: float) -> bool:
         """Whether *fact* came of this batch; then it is seen."""
+        if fact.app_id != self.app_id:
+            return False
         mine = fact.turns & self.texts
         if fact.text in self.wholes:
             mine = self.texts
@@ -117,6 +120,7 @@ def watched(take: Take) -> Watched:
         endpoint=lane.space.base_url,
         agent_id=lane.agent_id,
         session_id=lane.session_id,
+        app_id=lane.app_id,
         job_ids=take.batch.job_ids,
         size=sum(payload.size_bytes for payload in payloads),
         taken_at=take.taken_at,

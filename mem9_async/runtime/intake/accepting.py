@@ -6,6 +6,8 @@ from itertools import repeat
 
 import structlog
 
+from mem9_async.client.capabilities.known import Known
+from mem9_async.models.capability import needed_by_job
 from mem9_async.models.errors import Mem9AsyncError, QueueFull, Unwritable
 from mem9_async.models.job import NewJob, QueueDepth, Receipt
 from mem9_async.models.outcome import Trouble
@@ -43,6 +45,7 @@ class Accepting:
         storage: Storage,
         lanes: Lanes,
         deliverer: Deliverer,
+        known: Known,
         trouble: Callable[[int], Trouble | None],
         stored: Callable[[NewJob, int], None],
         underway: Underway,
@@ -55,6 +58,7 @@ class Accepting:
         self._storage = storage
         self._lanes = lanes
         self._deliverer = deliverer
+        self._known = known
         self._trouble = trouble
         self._stored = stored
         self._underway = underway
@@ -152,9 +156,12 @@ class Accepting:
             kept=True,
         )
 
-    def _refusal(self, job: NewJob, now: float) -> QueueFull | None:
+    def _refusal(self, job: NewJob, now: float) -> Mem9AsyncError | None:
         if job.event_id is not None and self._is_known(job):
             return None  # it needs no room
+        needed = needed_by_job(job.lane, job.payload)
+        if needed and (missing := self._known.refused(job.lane.space, needed)) is not None:
+            return missing
         if not self._has_room(now):
             return self._not_written("the disk is full", "disk_full")
         settings, lanes = self._settings, self._lanes

@@ -40,6 +40,7 @@ class Found:
 class _Entry:
     session_id: str | None
     agent_id: str
+    app_id: str | None
     pinned: bool
     tags: tuple[str, ...]
     text: str
@@ -68,6 +69,8 @@ class _Entry:
         mem9 keeps neither agent nor session on a pinned memory, and no tags on what it extracts.
         """
         if query.session_id not in (None, self.session_id):
+            return False
+        if query.app_id not in (None, self.app_id):
             return False
         if query.memory_type and not self._types.intersection(query.memory_type.split(",")):
             return False
@@ -188,7 +191,7 @@ class Underway:
         jobs: Iterable[tuple[str, _Entry]] = reversed(
             self._spaces.get(_space_key(query.space), {}).items()
         )
-        if query.session_id or query.agent_id or query.memory_type or query.tags:
+        if any((query.session_id, query.agent_id, query.app_id, query.memory_type, query.tags)):
             jobs = (each for each in jobs if each[1].is_in(query))
         contents: _Recalled | None = None
         found: list[Found] = []
@@ -213,6 +216,7 @@ class Underway:
         entry = _Entry(
             session_id=lane.session_id,
             agent_id=lane.agent_id,
+            app_id=lane.app_id,
             pinned=payload.kind == "pinned",
             tags=payload.tags if payload.kind == "pinned" else (),
             text=payload.told,

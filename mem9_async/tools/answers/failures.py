@@ -4,6 +4,7 @@ from mem9_async.models import key_check
 from mem9_async.models.errors import (
     CredentialsMissing,
     Mem9AsyncError,
+    NotOffered,
     QueueFull,
     RequestFailed,
     RuntimeUnavailable,
@@ -61,6 +62,8 @@ _ADVICE: dict[ErrorType, tuple[Reason, bool]] = {
     ErrorType.NOT_REMEMBERED: ("unavailable", False),
     ErrorType.PAUSED: ("unavailable", False),
     ErrorType.KEY_MISSING: ("unauthorized", False),
+    ErrorType.NOT_OFFERED: ("invalid_request", False),
+    ErrorType.NOT_PROVEN: ("unavailable", True),
     ErrorType.BUG: ("unavailable", False),
 }
 
@@ -72,6 +75,8 @@ def of(error: Mem9AsyncError) -> Failure:
             return of_outcome(error.outcome)
         case QueueFull():
             retry = Retry(reason="unavailable", retryable=True, after_s=error.after_s)
+        case NotOffered(known=False):
+            retry = Retry(reason="unavailable", retryable=True)
         case RuntimeUnavailable():
             retry = Retry(reason="unavailable", retryable=True)
         case CredentialsMissing():

@@ -9,6 +9,7 @@ from mem9_async.models.memory import ChainSource, Deletion, Memory, MemoryPage
 from mem9_async.tools.answers import failures
 from mem9_async.tools.answers.base import Answer
 from mem9_async.tools.answers.part import Part
+from mem9_async.tools.answers.withheld import withheld
 
 
 class FullMemory(Part):
@@ -27,6 +28,7 @@ class FullMemory(Part):
     state: str | None = None
     version: int | None = None
     agent_id: str | None = None
+    app_id: str | None = None
     session_id: str | None = None
     chain_source: ChainSource | None = None
     source: str | None = None
@@ -83,7 +85,7 @@ class DeleteAnswer(Answer):
 def listed(page: MemoryPage) -> ListAnswer:
     """Return one page."""
     count = len(page.memories)
-    seen = page.offset + count
+    seen = page.offset + count + page.withheld
     return ListAnswer(
         ok=True,
         memories=tuple(_full(memory) for memory in page.memories),
@@ -91,11 +93,16 @@ def listed(page: MemoryPage) -> ListAnswer:
         total=page.total,
         limit=page.limit,
         offset=page.offset,
-        next_offset=seen if count and seen < page.total else None,
-        message=page.notice,
+        next_offset=seen if seen > page.offset and seen < page.total else None,
+        message=_message(page),
         partial=True if page.warnings else None,
         warnings=page.warnings or None,
     )
+
+
+def _message(page: MemoryPage) -> str | None:
+    told = (page.notice, withheld(page.withheld))
+    return " ".join(part for part in told if part) or None
 
 
 def got(memory: Memory) -> GetAnswer:
@@ -152,6 +159,7 @@ def _full(memory: Memory) -> FullMemory:
         state=memory.state,
         version=memory.version,
         agent_id=memory.agent_id,
+        app_id=memory.app_id or None,
         session_id=memory.session_id,
         chain_source=memory.chain_source,
         source=memory.source,

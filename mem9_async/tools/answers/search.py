@@ -11,6 +11,7 @@ from mem9_async.tools.answers.base import Answer, Failure, Retry
 from mem9_async.tools.answers.part import Part
 from mem9_async.tools.answers.prompt_context import prompt_context
 from mem9_async.tools.answers.retry_hint import retry_sentence
+from mem9_async.tools.answers.withheld import withheld
 
 LOW_SCORE = 0.3
 PARTIAL = (
@@ -41,6 +42,7 @@ class FoundMemory(Part):
     tags: tuple[str, ...] | None = None
     created_at: str | None = None
     session_id: str | None = None
+    app_id: str | None = None
     chain_source: ChainSource | None = None
 
 
@@ -74,6 +76,7 @@ class SearchAnswer(Answer):
     pending: tuple[Pending, ...] | None = None
     context: str | None = None
     attempts: int | None = None
+    next_offset: int | None = None
     partial: bool | None = None
     warnings: tuple[str, ...] | None = None
 
@@ -139,6 +142,7 @@ def found(query: SearchQuery, result: SearchResult) -> SearchAnswer:
         or None,
         context=prompt_context(result.memories),
         attempts=result.attempts if result.attempts > 1 else None,
+        next_offset=_next_offset(query, result),
         partial=result.partial or None,
         warnings=result.warnings or None,
     )
@@ -155,6 +159,7 @@ def _found(memory: Memory) -> FoundMemory:
         tags=memory.tags or None,
         created_at=None if memory.relative_age else memory.created_at,
         session_id=memory.session_id,
+        app_id=memory.app_id or None,
         chain_source=memory.chain_source,
     )
 
@@ -187,8 +192,14 @@ def _retry(query: SearchQuery, result: SearchResult) -> Retry | None:
 
 def _message(result: SearchResult) -> str | None:
     partial = result.partial and not _is_unsaid(result)
-    told = (result.notice, PARTIAL if partial else None)
+    told = (result.notice, PARTIAL if partial else None, withheld(result.withheld))
     return " ".join(part for part in told if part) or None
+
+
+def _next_offset(query: SearchQuery, result: SearchResult) -> int | None:
+    """Where the next page begins; None after the last one, and for a recall, which has none."""
+    came = result.available + result.withheld
+    return query.offset + came if query.keyword and came >= query.limit else None
 
 
 def _is_unsaid(result: SearchResult) -> bool:

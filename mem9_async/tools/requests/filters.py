@@ -19,6 +19,19 @@ def memory_type(call: Call) -> str | None:
     return ",".join(given) if given else None
 
 
+def app(call: Call, asker: Access) -> str | None:
+    """The app that is written and read in; where apps are kept apart the caller's own."""
+    wanted = caller.app("app_id", fields.text(call.parameters, "app_id"))
+    if asker.app_id is None:
+        return wanted
+    if wanted not in (None, asker.app_id):
+        raise InvalidRequest(
+            "app_id cannot be chosen while isolation keeps apps apart: leave it empty",
+            code="app_id_not_allowed",
+        )
+    return asker.app_id
+
+
 def agent(call: Call, asker: Access) -> str | None:
     """Whose memories are wanted; under isolation the caller's own. Raises InvalidRequest."""
     wanted = caller.identifier("agent_id", fields.text(call.parameters, "agent_id"))

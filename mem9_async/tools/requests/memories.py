@@ -4,12 +4,13 @@ import re
 
 from pydantic import BaseModel, ConfigDict
 
+from mem9_async.models.capability import RAW_TURNS
 from mem9_async.models.errors import InvalidRequest
 from mem9_async.models.memory import ListQuery, MemoryChange
 from mem9_async.tools import caller
 from mem9_async.tools.call import Call
 from mem9_async.tools.caller import Access
-from mem9_async.tools.requests import fields, filters
+from mem9_async.tools.requests import fields, filters, window
 from mem9_async.tools.requests.content import (
     MAX_PINNED_BYTES,
     checked_size,
@@ -56,13 +57,17 @@ class DeleteCommand(BaseModel):
 def page(call: Call) -> ListQuery:
     """Return the page *call* asks for. Raises InvalidRequest, CredentialsMissing."""
     asker = caller.read(call)
+    wanted = window.wanted(call)
     memory_type = filters.memory_type(call)
-    if memory_type is not None and "session" in memory_type:
+    if wanted.is_open and memory_type is None:
+        memory_type = RAW_TURNS
+    if wanted.is_open and memory_type != RAW_TURNS:
         raise InvalidRequest(
-            "mem9 lists no raw turns of a session (memory_type session): find them with "
-            "memory_search",
-            code="memory_type_not_listed",
+            "mem9 knows created_after and created_before for raw turns only: set memory_type to "
+            "session, or leave it empty",
+            code="window_needs_session",
         )
+    sort_by, sort_dir = window.order(call)
     return ListQuery(
         space=asker.space,
         caller_agent_id=asker.agent_id,
@@ -72,6 +77,11 @@ def page(call: Call) -> ListQuery:
         memory_type=memory_type,
         tags=fields.items(call.parameters, "tags") or (),
         agent_id=filters.agent(call, asker),
+        app_id=filters.app(call, asker),
+        created_after=wanted.after,
+        created_before=wanted.before,
+        sort_by=sort_by,
+        sort_dir=sort_dir,
     )
 
 
@@ -117,7 +127,7 @@ def deletion(call: Call) -> DeleteCommand:
     ids = tuple(_memory_id(entry) for entry in fields.items(call.parameters, "memory_ids") or ())
     if not ids:
         raise InvalidRequest("memory_ids is required", code="memory_ids_required")
-    most = MAX_IDS_ISOLATED if asker.isolated else MAX_IDS
+    most = MAX_IDS_ISOLATED if asker.kept_apart else MAX_IDS
     if len(ids) > most:
         raise InvalidRequest(
             f"{len(ids)} ids given; one call deletes at most {most}", code="memory_ids_too_many"

@@ -42,6 +42,7 @@ def preparation_of(call: Call) -> Preparation:
             ),
             memory_type=_FACTS,
             agent_id=agent_id,
+            app_id=caller.own_app(call, whose.app_id),
         ),
         max_bytes=fields.bounded(
             request, "max_bytes", default=DEFAULT_BYTES, low=0, high=MAX_BYTES

@@ -49,6 +49,7 @@ def search_of(call: Call) -> SearchCommand:
             "phrase instead.",
             code="query_too_long",
         )
+    keyword = _keyword(call)
     first = SearchQuery(
         space=asker.space,
         caller_agent_id=asker.agent_id,
@@ -57,16 +58,38 @@ def search_of(call: Call) -> SearchCommand:
             call.parameters, "limit", default=SEARCH_DEFAULT, low=1, high=SEARCH_MAX
         ),
         session_id=asker.session_id,
-        scan_all=fields.flag(call.parameters, "scanAll"),
+        scan_all=fields.flag(call.parameters, "scanAll") and not keyword,
         memory_type=filters.memory_type(call),
         tags=fields.items(call.parameters, "tags") or (),
         agent_id=filters.agent(call, asker),
+        app_id=filters.app(call, asker),
+        keyword=keyword,
+        offset=_offset(call, keyword=keyword),
     )
+    retried = fields.flag(call.parameters, "auto_retry") and not keyword
     return SearchCommand(
         query=first,
         include_pending=fields.flag(call.parameters, "include_pending", default=True),
-        second=_second(first) if fields.flag(call.parameters, "auto_retry") else None,
+        second=_second(first) if retried else None,
     )
+
+
+def _keyword(call: Call) -> bool:
+    mode = (fields.text(call.parameters, "mode") or "recall").lower()
+    if mode not in ("recall", "keyword"):
+        raise InvalidRequest("mode must be recall or keyword", code="mode_invalid")
+    return mode == "keyword"
+
+
+def _offset(call: Call, *, keyword: bool) -> int:
+    offset = fields.whole(call.parameters, "offset") or 0
+    if offset and not keyword:
+        # mem9 would answer with the first page again, for another unit.
+        raise InvalidRequest(
+            "a recall has no pages: leave offset out, or search with mode keyword",
+            code="offset_needs_keyword",
+        )
+    return offset
 
 
 def _second(first: SearchQuery) -> SearchQuery | None:

@@ -8,7 +8,7 @@ from mem9_async.models.job import Message, NewJob, Pinned, Turn
 from mem9_async.models.space import Lane
 from mem9_async.tools import caller
 from mem9_async.tools.call import Call
-from mem9_async.tools.requests import fields, structured
+from mem9_async.tools.requests import fields, filters, structured
 from mem9_async.tools.requests.content import (
     MAX_PINNED_BYTES,
     checked_size,
@@ -37,6 +37,7 @@ def new_job(call: Call, *, max_bytes: int) -> NewJob:
             session_id=asker.session_id,
             user_id=call.user_id or None,
             conversation_id=call.conversation_id or None,
+            app_id=filters.app(call, asker),
         ),
         payload=payload,
         wait=fields.flag(call.parameters, "wait"),
@@ -106,14 +107,16 @@ def _turn(call: Call) -> Turn:
                 "extracts facts from. Set pinned, or leave them out.",
                 code="pinned_required",
             )
+    keep_raw = fields.flag(call.parameters, "keep_raw", default=True)
     content = fields.text(call.parameters, "content")
     if fields.blank(call.parameters, "messages"):
         if content is None:
             raise _content_required()
-        return Turn(messages=(Message(role=_SPEAKER, content=own_words(content)),))
+        said = Message(role=_SPEAKER, content=own_words(content))
+        return Turn(messages=(said,), keep_raw=keep_raw)
     if content is not None:
         raise InvalidRequest("give content or messages, not both", code="content_and_messages")
-    return Turn(messages=_messages(call.parameters["messages"]))
+    return Turn(messages=_messages(call.parameters["messages"]), keep_raw=keep_raw)
 
 
 def _tags(call: Call) -> tuple[str, ...] | None:

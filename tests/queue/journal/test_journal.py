@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from pydantic_core import to_json
 
+from mem9_async.models.job import Turn
 from mem9_async.models.outcome import Confirmation, ErrorType, Outcome
 from mem9_async.queue.journal import Journal, JournalError
 from mem9_async.queue.records import Park
@@ -334,3 +336,28 @@ def test_an_outcome_is_told_as_it_was(desk: Desk) -> None:
 
     assert report is not None
     assert (report.error_type, report.error) == ("rejected", "content: too long")
+
+
+def test_a_batch_is_of_one_mind_about_keeping_what_was_said(desk: Desk) -> None:
+    """In order: a turn that must not be kept shares no request with one that may."""
+    quiet = [
+        each.model_copy(update={"payload": each.payload.model_copy(update={"keep_raw": False})})
+        for each in (job("b"), job("c"))
+    ]
+    (first, *_) = desk.append(job("a"), *quiet, job("d"))
+
+    batches = []
+    while (batch := desk.freeze(first.lane_id)) is not None:
+        batches.append((texts(batch), batch.batch.keeps_raw))
+        desk.journal.delivered(batch.row, redelivered=False)
+
+    assert batches == [(["a"], True), (["b", "c"], False), (["d"], True)]
+
+
+def test_a_turn_that_may_be_kept_is_written_as_ever() -> None:
+    """Equal content that waits in a journal of before is known as equal."""
+    kept = job("a").payload
+    assert isinstance(kept, Turn)
+
+    assert b"keep_raw" not in to_json(kept)
+    assert b'"keep_raw":false' in to_json(kept.model_copy(update={"keep_raw": False}))

@@ -286,3 +286,20 @@ def test_damage_met_while_tidying_is_an_error_of_the_journal(
 
     with pytest.raises(JournalError):
         act(desk)
+
+
+def test_an_app_is_part_of_a_lane_and_none_changes_nothing(tmp_path: Path) -> None:
+    """What journals hold already is found under the digest that it has."""
+    desk = Desk(tmp_path / "journal.db")
+    plain = job("one")
+    lane = plain.lane.model_copy(update={"app_id": "shop"})
+    (first, second) = desk.append(plain, plain.model_copy(update={"lane": lane}))
+
+    assert "app_id" not in plain.lane.address
+    assert first.lane_id != second.lane_id
+    assert (first.deduplicated, second.deduplicated) == (False, False)
+    desk.journal.addresses.forget()
+    known = desk.journal.addresses.lane(second.lane_id)
+    assert known.lane == lane
+    assert desk.journal.addresses.find_lane(lane) == second.lane_id
+    assert desk.frozen(second.lane_id).batch.lane.app_id == "shop"

@@ -315,3 +315,15 @@ def test_the_oldest_leave_first_where_there_are_too_many(limits: dict[str, int])
 
     assert [(each.end, each.batch) for each in rig.after(1)] == [(End.UNCONFIRMED, first)]
     assert len(rig.watch) == 2
+
+
+def test_a_fact_of_another_app_is_no_sign_of_it(rig: Rig) -> None:
+    """Nor in the same words."""
+    batch = rig.take("I row.")
+    batch.app_id = "shop"
+    said = frozenset({fingerprint("I row.")})
+    elsewhere = Fact("s", rig.now, fingerprint("User rows"), said, app_id="desk")
+
+    assert rig.watch.facts(LOOK, [elsewhere], rig.now) == set()
+    here = Fact("s", rig.now, fingerprint("User rows"), said, app_id="shop")
+    assert rig.watch.facts(LOOK, [here], rig.now) == {10}

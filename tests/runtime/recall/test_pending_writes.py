@@ -223,3 +223,17 @@ def test_without_a_query_all_that_a_fact_may_come_of_is_found(
     asked = SearchQuery(space=space(), caller_agent_id="dify", query="tea", agent_id="dify")
 
     assert [each.job_id for each in jobs.find(asked, None, (), limit=10)] == ["j2", "j1"]
+
+
+def test_another_apps_writes_are_not_shown_for_an_app(jobs: Underway, clock: FakeClock) -> None:
+    """Without one, those of every app are."""
+    for app_id in (None, "shop", "desk"):
+        told = lane().model_copy(update={"app_id": app_id})
+        jobs.accepted(str(app_id), told, turn("I keep bees"), clock.now())
+    asked = SearchQuery(space=space(), caller_agent_id="dify", query="bees")
+
+    def shown(query: SearchQuery) -> set[str]:
+        return {each.job_id for each in jobs.find(query, Matcher("bees"), (), limit=10)}
+
+    assert shown(asked) == {"None", "shop", "desk"}
+    assert shown(asked.model_copy(update={"app_id": "shop"})) == {"shop"}

@@ -123,3 +123,53 @@ class TestSearch:
             search_of(call({"query": "q", "agent_id": "dify"}, isolation="per_user"))
 
         assert refused.value.code == "agent_id_not_allowed"
+
+
+class TestKeyword:
+    """`mode: keyword`."""
+
+    def test_is_a_search_for_words_with_pages(self) -> None:
+        """Once: nothing is gained by other words."""
+        command = search_of(
+            call({"query": "A-17", "mode": "Keyword", "offset": "20", "auto_retry": True})
+        )
+
+        assert (command.query.keyword, command.query.offset) == (True, 20)
+        assert command.second is None
+
+    def test_sees_every_space_of_a_chain_anyway(self) -> None:
+        """What is asked for beside it would make it a list that is charged."""
+        asked = {"query": "A-17", "mode": "keyword", "scanAll": True}
+
+        assert search_of(call(asked)).query.scan_all is False
+
+    @pytest.mark.parametrize("mode", [None, "", "recall", " RECALL "])
+    def test_is_off_unless_asked_for(self, mode: object) -> None:
+        """A model that writes an offset of 0 means the beginning."""
+        query = search_of(call({"query": "q", "mode": mode, "offset": 0})).query
+
+        assert (query.keyword, query.offset) == (False, 0)
+
+    @pytest.mark.parametrize(
+        ("parameters", "code"),
+        [
+            ({"mode": "exact"}, "mode_invalid"),
+            ({"offset": 10}, "offset_needs_keyword"),
+            ({"mode": "keyword", "offset": "-1"}, "offset_not_a_number"),
+        ],
+    )
+    def test_refuses_what_mem9_would_not_do(self, parameters: dict[str, object], code: str) -> None:
+        """A page of a recall would be the first one again."""
+        with pytest.raises(InvalidRequest) as refused:
+            search_of(call({"query": "q", **parameters}))
+
+        assert refused.value.code == code
+
+
+def test_the_app_narrows_a_search() -> None:
+    """Also the second one."""
+    command = search_of(call({"query": "q", "app_id": "shop", "auto_retry": True}))
+
+    assert command.query.app_id == "shop"
+    assert command.second is not None
+    assert command.second.app_id == "shop"

@@ -232,3 +232,28 @@ def test_a_pinned_memory_keeps_mem9s_own_limit_where_ours_is_raised() -> None:
         store.new_job(call({"content": long, "pinned": True}), max_bytes=200_000)
 
     assert refused.value.code == "content_too_large"
+
+
+class TestApp:
+    """`app_id` and `keep_raw`."""
+
+    def test_the_app_is_part_of_where_a_job_goes(self) -> None:
+        """In the isolation that shares everything, each node may have its own."""
+        assert job({"content": "c", "app_id": " shop "}).lane.app_id == "shop"
+        assert job({"content": "c", "app_id": " "}).lane.app_id is None
+        assert refused({"content": "c", "app_id": "null"}) == "app_id_invalid"
+
+    @pytest.mark.parametrize(
+        ("given", "kept"), [(None, True), ("", True), (True, True), ("false", False), (0, False)]
+    )
+    def test_messages_are_kept_unless_it_is_said(self, given: object, kept: bool) -> None:
+        """For a text as for messages."""
+        said = [{"role": "user", "content": "c"}]
+        for parameters in ({"content": "c"}, {"messages": said}):
+            payload = job({**parameters, "keep_raw": given}).payload
+            assert isinstance(payload, Turn)
+            assert payload.keep_raw is kept
+
+    def test_a_pinned_memory_has_no_messages_to_keep(self) -> None:
+        """It is word for word."""
+        assert isinstance(job({"content": "c", "pinned": True, "keep_raw": False}).payload, Pinned)

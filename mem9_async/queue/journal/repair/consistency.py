@@ -62,5 +62,6 @@ def mend(file: JournalFile) -> int:
         "INSERT OR IGNORE INTO takes SELECT batch_row, first_attempt_at, first_attempt_at, 0, NULL"
         " FROM batches WHERE state = 3"
     )
-    db.execute("DELETE FROM takes WHERE batch_row NOT IN (SELECT batch_row FROM batches)")
+    for table in ("takes", "ingests"):
+        db.execute(f"DELETE FROM {table} WHERE batch_row NOT IN (SELECT batch_row FROM batches)")
     return len(wrong) + strange

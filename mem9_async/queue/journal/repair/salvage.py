@@ -27,12 +27,14 @@ _TABLES = {
     "lanes": "lane_id",
     "batches": "batch_row",
     "takes": "batch_row",
+    "ingests": "batch_row",
     "jobs": "seq",
     "holds": None,
     "refs": None,
     "history": "n",
 }
-_SINCE_4 = {"holds", "refs", "history"}  # an older file does not have them, and is not damaged
+#: An older file does not have them, and is not damaged.
+_LATER = {"holds", "refs", "history", "ingests"}
 # Whole branches of a table may be unreadable: looking for every number in them has an end.
 _FAILURES_MOST = 500
 _AROUND = 1 << 17  # how far beyond the known numbers to look where an end cannot be read
@@ -143,7 +145,7 @@ class _Salvage:
             self._source = source
             self._meta()
             for table, key in _TABLES.items():
-                if table in _SINCE_4 and not self._has(table):
+                if table in _LATER and not self._has(table):
                     continue
                 if key is None:
                     self._insert(table, self._rows(f"SELECT * FROM {table}"))
