@@ -147,7 +147,7 @@ def test_an_answer_is_few_messages(tool: str) -> None:
 
 def test_the_declaration_stays_small() -> None:
     """The host writes all of it to its store at every call and takes it out again."""
-    assert stored.size_bytes(MANIFEST, PROVIDER, list(DECLARED.values())) <= 45_000
+    assert stored.size_bytes(MANIFEST, PROVIDER, list(DECLARED.values())) <= 45 * 1024
 
 
 @EACH_TOOL
