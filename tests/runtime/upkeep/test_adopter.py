@@ -1,7 +1,6 @@
 """What earlier processes left is taken over in its order, and let go of whatever happens."""
 
 import asyncio
-import time
 from pathlib import Path
 
 import pytest
@@ -175,11 +174,9 @@ async def test_damage_that_is_met_while_loading_is_set_aside_and_rescued(
 ) -> None:
     """The start goes on with what can be read."""
     overwrite_root(left_behind(tmp_path, *_texts("a", 800)), index)
-    began = time.monotonic()
 
     sending = Sending(tmp_path)
 
-    assert time.monotonic() - began < 15.0
     assert sending.app.storage.durability == "process"
     report = sending.app.queue(QueueCommand(space=job("x").lane.space))
     await sending.run_until(lambda: len(sending.sent) >= 800)
