@@ -9,6 +9,8 @@ PYTHON := $(shell for each in python3.12 python3 python; do \
 	if $$each -c 'import sys, venv; sys.exit(sys.version_info < (3, 9))' >/dev/null 2>&1; then \
 	echo $$each; break; fi; done)
 PY := .venv/bin/python
+# The tests start the plugin often: where Python may not keep bytecode, each start compiles it anew.
+export PYTHONDONTWRITEBYTECODE =
 STAMP := .venv/.complete
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.12 --generate-hashes \
 	--no-header --no-annotate $(if $(UPGRADE),--upgrade)
@@ -47,10 +49,10 @@ demo: setup
 	$(PY) -m mem9_async demo $(ARGS)
 
 test: setup
-	$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+	$(PY) -m pytest -n 4 --dist loadfile $(ARGS)
 
 coverage: setup
-	$(PY) -m pytest -n 2 --dist loadfile --cov --cov-report=term $(ARGS)
+	$(PY) -m pytest -n 4 --dist loadfile --cov --cov-report=term $(ARGS)
 
 lint: setup
 	.venv/bin/ruff check .

@@ -22,10 +22,21 @@ def context() -> ssl.SSLContext:
     setting, where an error here would end the ones that need no addition as well.
     """
     made = ssl.create_default_context()
-    for path in authorities().values():
+    for path in _additional():
         with suppress(OSError):  # SSLError, for a file without a certificate, is one
             add(made, path)
     return made
+
+
+def _additional() -> set[Path]:
+    """What OpenSSL has not read by itself, each path once.
+
+    The variables often name one file, and to read a system's authorities takes 30 ms.
+    """
+    named = authorities()
+    paths = {path.resolve() for path in named.values()}
+    read = named.get("SSL_CERT_FILE")
+    return paths - {read.resolve()} if read is not None and read.is_file() else paths
 
 
 def add(to: ssl.SSLContext, path: Path) -> None:

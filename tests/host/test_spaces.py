@@ -1,5 +1,6 @@
 """Spaces do not get into each other's way, and none sees another."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ async def test_a_space_whose_key_is_refused_holds_up_no_other_and_tells_how_many
                 refused += 1
                 await store(host, bad, f"refused {refused}")
             await store(host, good, f"beside {turn}")
-            await eventually(lambda: f"beside {turn}" in server.records.arrived)
+            await eventually(partial(server.records.arrived.__contains__, f"beside {turn}"))
 
         told = await until(
             lambda: store(host, bad, "one more"), lambda answer: "delivery" in answer
