@@ -5,6 +5,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,13 @@ _PATH = re.compile(r"`((?:mem9_async|tests|benchmarks|docs|queue|runtime|client|
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
-def comments(source: str) -> Iterator[str]:
+@cache
+def comments(source: str) -> tuple[str, ...]:
+    """Return each docstring and each run of comment lines of *source*; read once in a process."""
+    return tuple(_comments(source))
+
+
+def _comments(source: str) -> Iterator[str]:
     """Yield each docstring and each run of comment lines of *source*, on one line."""
     for node in ast.walk(ast.parse(source)):
         holds_one = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
